@@ -1,0 +1,1 @@
+"""The core of the TimeBalance book: from video files to semi-supervised action recognition."""

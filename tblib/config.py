@@ -1,0 +1,279 @@
+"""Every number a run depends on, in one frozen, validated object: the profile.
+
+A profile is a YAML file in `notebooks/profiles/` with the sections below.  Profiles may change
+sizes and steps, never what a method is.  Unknown names, wrong types and values out of range stop
+a run before any work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError, did_you_mean
+
+PROFILES = Path(__file__).resolve().parent.parent / "notebooks" / "profiles"
+
+Count = Annotated[int, Field(ge=1)]
+Steps = Annotated[int, Field(ge=1, le=10_000_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and no name is accepted that is not listed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Data(Section):
+    """Which videos, how they are cached, and which labels may be used."""
+
+    dataset: Literal["stickactions", "ucf101"] = "stickactions"
+    root: Path | None = None  # folder with the class folders; None: generated, or $UCF101_ROOT
+    lists: Path | None = None  # folder with classInd.txt …; None: looked for beside the videos
+    classes: tuple[str, ...] | None = None  # None: all
+    split: Literal[1, 2, 3] = 1
+    label_fraction: Fraction = 0.2
+    label_list: Path | None = None  # a published label list instead of our own subset
+    val_groups: Annotated[int, Field(ge=0)] = 0  # training groups per class kept for tuning
+    cache_px: Annotated[int, Field(ge=16, le=512)] = 40  # short side of cached frames, pixels
+    crop_px: Annotated[int, Field(ge=16, le=512)] = 32  # side of the square the network sees
+
+
+class Sticks(Section):
+    """How the StickActions videos are generated."""
+
+    px: Annotated[int, Field(ge=32, le=512, multiple_of=2)] = 64
+    train_groups: Count = 10
+    test_groups: Count = 4
+    clips_per_group: Count = 3
+    frames_min: Annotated[int, Field(ge=8)] = 72
+    frames_max: Annotated[int, Field(ge=8)] = 96
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Model(Section):
+    """The backbone all systems share."""
+
+    backbone: Literal["tiny_r3d", "r3d_18"] = "tiny_r3d"
+
+
+class Clip(Section):
+    """A clip of `frames` frames, every `stride`-th frame of the video."""
+
+    frames: Annotated[int, Field(ge=4, le=128)] = 8
+    stride: Annotated[int, Field(ge=1, le=32)] = 2
+
+    @property
+    def span(self) -> int:
+        """Length in video frames."""
+        return self.frames * self.stride
+
+
+class Pretrain(Section):
+    """Self-supervised pretraining (section A3 of the paper's method)."""
+
+    clip: Clip = Clip()  # the local clip; the global one has `slots` times its stride
+    slots: Annotated[int, Field(ge=2, le=8)] = 4
+    batch: Annotated[int, Field(ge=2)] = 16  # videos; ten clips each
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 1e-4
+    temperature: Positive = 0.1
+    dim: Count = 128  # D of the projection
+    weight_ic: NonNegative = 1.0
+    weight_ll: NonNegative = 40.0  # the official sum over a batch of 40, as a mean
+    weight_gl: NonNegative = 16.0  # the official 16 cross-entropies, as a mean
+    steps_invariant: Steps = 100
+    steps_joint: Steps = 100  # all three losses; also the student's initialisation
+    steps_distinctive: Steps = 100  # distinctive losses only, continuing from the joint weights
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5  # strength of colour augmentation
+    crop_min: Fraction = 0.5  # smallest crop side as a share of the short side
+
+
+class Finetune(Section):
+    """Supervised training of teachers and baselines on the labelled videos (A4)."""
+
+    clip: Clip = Clip()
+    batch: Count = 16
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 1e-2
+    steps: Steps = 100
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.3
+    crop_min: Fraction = 0.6
+
+
+class Similarity(Section):
+    """The one place where s(v) is defined (A5): features, clips, normalisation."""
+
+    features: Literal["invariant", "distinctive", "joint"] = "distinctive"
+    projected: bool = False  # False: backbone feature; True: after the projection head
+    clips: Annotated[int, Field(ge=2, le=64)] = 8
+    map: Literal["rank", "minmax", "identity"] = "rank"
+
+
+class Student(Section):
+    """The student of the mixed teachers (A6)."""
+
+    init: Literal["joint", "invariant", "distinctive", "random"] = "joint"
+    batch_labelled: Count = 16
+    batch_unlabelled: Count = 16
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 1e-2
+    steps: Steps = 100
+    distance: Literal["l2", "kl"] = "l2"
+    # The official 50 and 100 multiply a mean over 102 classes: per class 0.49 and 0.98.
+    weight_labelled: NonNegative = 0.49
+    weight_unlabelled: NonNegative = 0.98
+
+
+class Evaluate(Section):
+    """Video-level testing (A7)."""
+
+    clips: Annotated[int, Field(ge=1, le=100)] = 10
+    batch: Count = 128  # clips per forward pass
+
+
+class Ablation(Section):
+    """Which students chapter 7 trains beside the reweighted one."""
+
+    variants: tuple[
+        Literal[
+            "invariant_only", "distinctive_only", "average", "constant", "shuffled", "inverted",
+            "oracle", "random_init", "kl",
+        ], ...
+    ] = ("invariant_only", "distinctive_only", "average")
+
+
+class Runtime(Section):
+    """Where it runs. More jobs than one trains independent models side by side."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    jobs: Annotated[int, Field(ge=1, le=64)] = 1
+    threads: Annotated[int, Field(ge=1, le=256)] = 1  # per job; results depend on it
+    checkpoint_every: Steps = 200
+
+
+class Profile(Section):
+    """All sections of a run."""
+
+    name: str
+    title: str = ""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: Data = Data()
+    sticks: Sticks = Sticks()
+    model: Model = Model()
+    pretrain: Pretrain = Pretrain()
+    finetune: Finetune = Finetune()
+    similarity: Similarity = Similarity()
+    student: Student = Student()
+    evaluate: Evaluate = Evaluate()
+    ablation: Ablation = Ablation()
+    runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Profile:
+        if self.data.crop_px > self.data.cache_px:
+            raise ValueError("data.crop_px must not exceed data.cache_px")
+        if self.sticks.frames_min > self.sticks.frames_max:
+            raise ValueError("sticks.frames_min must not exceed sticks.frames_max")
+        return self
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with any value of the profile."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def data_home() -> Path:
+    """Folder of generated datasets and caches: `$TB_DATA`, else `data/` beside `notebooks/`."""
+    return Path(os.environ.get("TB_DATA") or PROFILES.parent.parent / "data").resolve()
+
+
+def runs_home() -> Path:
+    """Folder of run directories: `$TB_RUNS`, else `runs/` beside `notebooks/`."""
+    return Path(os.environ.get("TB_RUNS") or PROFILES.parent.parent / "runs").resolve()
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the book."""
+    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+
+
+def load_profile(name: str, overrides: dict[str, Any] | None = None, seed: int | None = None) -> Profile:
+    """Read a profile, apply dotted overrides such as `{"student.steps": 50}`, validate all.
+
+    Args:
+        name: a profile that comes with the book, or the path of a YAML file.
+        overrides: dotted names and their values.
+        seed: replaces the profile's seed when given.
+
+    Raises:
+        ConfigError: names the entry, its value, and what is allowed.
+    """
+    if not isinstance(name, str):
+        raise ConfigError(f"profile = {name!r} must be text; {did_you_mean(name, profile_names())}.")
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"profile {name!r} does not exist; {did_you_mean(name, profile_names())}.")
+    tree = _read_yaml(path)
+    tree.setdefault("name", path.stem)
+    if not isinstance(overrides or {}, dict):
+        raise ConfigError(f"overrides = {overrides!r} must be a dictionary like {{'student.steps': 50}}.")
+    for key, value in (overrides or {}).items():
+        _assign(tree, str(key), value)
+    if seed is not None:
+        tree["seed"] = seed
+    try:
+        return Profile.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"profile {path.name}: {_sentence(error)}") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"profile {path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"profile {path} must hold sections such as 'student:', not {type(tree).__name__}.")
+    return tree
+
+
+def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Set `tree["a"]["b"] = value` for the key "a.b"."""
+    *sections, leaf = key.split(".")
+    for section in sections:
+        node = tree.setdefault(section, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"override {key!r}: {section!r} is a value, not a section.")
+        tree = node
+    tree[leaf] = value
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say the first two problems of a failed validation in plain words."""
+    return "; ".join(_problem(item) for item in error.errors()[:2])
+
+
+def _problem(item: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or "profile"
+    if item["type"] == "extra_forbidden":
+        return f"{where} is not a known name; {did_you_mean(str(item['loc'][-1]), _fields(item['loc'][:-1]))}."
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{where} = {item['input']!r}: {message[0].lower()}{message[1:]}." if item["loc"] else f"{message}."
+
+
+def _fields(location: tuple) -> list[str]:
+    """List the field names of the section at `location`."""
+    model: Any = Profile
+    for part in location:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)

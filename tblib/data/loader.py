@@ -1,0 +1,136 @@
+"""Batches that depend on nothing but (seed, step): same data for any number of workers.
+
+The order of videos in epoch e is a permutation seeded by (seed, e); the augmentation of a sample is
+seeded by (seed, step, position).  A run can therefore be resumed at any step without saving any
+random state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from ..errors import ConfigError
+from .augment import Augment
+from .cache import FrameCache
+from .clips import Views
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a method wants from one pool of videos.
+
+    Attributes:
+        pool: `train` (all training videos), `labelled` or `unlabelled`.
+        batch: B, videos per step.
+        views: which frames of a video.
+        augment: how each of the V clips is augmented.
+        distinct: whether a batch may hold a video twice (contrastive losses must not).
+    """
+
+    pool: str
+    batch: int
+    views: Views
+    augment: Augment
+    distinct: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips on the device: `clips` float `[V, B, 3, T, H, W]` in [0, 1], `label` and `row` `[B]`."""
+
+    clips: torch.Tensor
+    label: torch.Tensor
+    row: torch.Tensor
+
+
+def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: bool) -> np.ndarray:
+    """Return the video rows of one step.
+
+    While a pool is larger than the batch, each epoch is a fresh permutation and its incomplete
+    last batch is dropped; a smaller pool is cycled, unless `distinct` forbids repetitions.
+
+    Raises:
+        ConfigError: the pool is empty, or too small for a batch of distinct videos.
+    """
+    n = len(rows)
+    if n == 0:
+        raise ConfigError("a pool of videos is empty; lower data.label_fraction or data.val_groups.")
+    if distinct and n < batch:
+        raise ConfigError(f"a batch of {batch} distinct videos was asked of {n}; lower pretrain.batch.")
+    if n >= batch:
+        epoch, part = divmod(step, n // batch)
+        return rows[_order(seed, epoch, n)[part * batch : (part + 1) * batch]]
+    position = step * batch + np.arange(batch)
+    return np.array([rows[_order(seed, p // n, n)[p % n]] for p in position])
+
+
+def _order(seed: int, epoch: int, n: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(n)
+
+
+class ClipSamples(Dataset):
+    """Cuts and augments the clips of one sample, addressed as (step, position, row)."""
+
+    def __init__(self, cache: FrameCache, labels: np.ndarray, stream: Stream, seed: int):
+        self.cache, self.labels, self.stream, self.seed = cache, labels, stream, seed
+
+    def __getitem__(self, address: tuple[int, int, int]) -> tuple[np.ndarray, int, int]:
+        """Return clips uint8 `[V, T, H, W, 3]`, label, row."""
+        step, position, row = address
+        rng = np.random.default_rng([self.seed, step, position])
+        video = self.cache[row]
+        index = self.stream.views.indices(len(video), rng)
+        clips = np.stack([self.stream.augment(video[view], rng) for view in index])
+        return clips, int(self.labels[row]), int(row)
+
+
+def loader(samples: ClipSamples, rows: np.ndarray, first: int, steps: int, workers: int = 0) -> DataLoader:
+    """Make a loader over steps `first … steps − 1`; `workers` changes speed, never data."""
+    stream, seed = samples.stream, samples.seed
+
+    def addresses() -> Iterator[list[tuple[int, int, int]]]:
+        for step in range(first, steps):
+            chosen = rows_of_step(rows, stream.batch, seed, step, stream.distinct)
+            yield [(step, position, int(row)) for position, row in enumerate(chosen)]
+
+    return DataLoader(
+        samples, batch_sampler=_Once(addresses, steps - first), num_workers=workers, collate_fn=_collate
+    )
+
+
+class _Once:
+    """A batch sampler from a generator function."""
+
+    def __init__(self, make, length: int):
+        self.make, self.length = make, length
+
+    def __iter__(self):
+        return self.make()
+
+    def __len__(self):
+        return self.length
+
+
+def _collate(samples: list[tuple[np.ndarray, int, int]]) -> tuple[torch.Tensor, ...]:
+    clips, labels, rows = zip(*samples, strict=True)
+    return torch.from_numpy(np.stack(clips)), torch.tensor(labels), torch.tensor(rows)
+
+
+def to_input(clips: torch.Tensor) -> torch.Tensor:
+    """Turn uint8 `[..., T, H, W, 3]` into float `[..., 3, T, H, W]` in [0, 1].
+
+    Only strides change in the permutation, so merged to five dimensions the result is already in
+    the memory format `channels_last_3d`, the fast one for 3-D convolutions.
+    """
+    return clips.float().div_(255).movedim(-1, -4)
+
+
+def to_device(samples: tuple[torch.Tensor, ...], device: torch.device) -> Batch:
+    """Move one collated batch to the device as bytes and make it float there, views first."""
+    clips, label, row = (tensor.to(device, non_blocking=True) for tensor in samples)
+    return Batch(to_input(clips.transpose(0, 1).contiguous()), label, row)

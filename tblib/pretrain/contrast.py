@@ -1,0 +1,84 @@
+"""What the invariant, the distinctive and the joint method share: views, slots, heads, losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .. import losses
+from ..config import Profile
+from ..data.augment import Augment
+from ..data.clips import SparseDense
+from ..data.loader import Batch, Stream
+from ..models import ProjectionHead, backbone, pool, time_slots
+
+
+class Encoder(nn.Module):
+    """Backbone and projection head: what pretraining leaves behind."""
+
+    def __init__(self, profile: Profile):
+        super().__init__()
+        self.backbone = backbone(profile.model.backbone)
+        self.head = ProjectionHead(self.backbone.dim, profile.pretrain.dim)
+
+    def embed(self, clips: Tensor, slots: int) -> tuple[Tensor, Tensor]:
+        """Embed clips `[N, 3, T, H, W]` as a whole `[N, D]` and per time slot `[N, S, D]`.
+
+        The head sees each slot in a batch of its own: its batch norm then removes what all videos
+        share at that slot, so a constant slot code cannot solve the task (section A2).
+        """
+        features = self.backbone(clips)
+        parts = time_slots(features, slots).unbind(1)
+        return self.head(pool(features)), torch.stack([self.head(part) for part in parts], dim=1)
+
+
+class TemporalContrast(nn.Module):
+    """A weighted sum of the three contrastive losses of section A3.
+
+    Two forward passes, one for the global and one for the local clips; the official code makes
+    ten.  Batch norm therefore shares its statistics over views and slots of the same kind of clip.
+
+    Attributes:
+        use: which losses take part: a subset of `ic`, `ll`, `gl`.
+    """
+
+    use: tuple[str, ...] = ()
+
+    def __init__(self, profile: Profile):
+        super().__init__()
+        self.options = profile.pretrain
+        self.learner = Encoder(profile)
+        self.px = profile.data.crop_px
+
+    def streams(self) -> dict[str, Stream]:
+        """Ask for distinct training videos, labelled or not, in sparse and dense clips."""
+        o = self.options
+        views = SparseDense(o.clip.frames, o.clip.stride, o.slots)
+        augment = Augment(self.px, o.crop_min, o.jitter, erase=0.5)
+        return {"videos": Stream("train", o.batch, views, augment, distinct=True)}
+
+    def forward(self, videos: Batch) -> dict[str, Tensor]:
+        """Return the total `loss` and each part that takes part, unweighted."""
+        z, u, v = self.embeddings(videos.clips)
+        o, tau = self.options, self.options.temperature
+        terms = {
+            "ic": lambda: losses.instance_contrast(z, v, tau),
+            "ll": lambda: losses.local_local(v, tau),
+            "gl": lambda: losses.global_local(u, v, tau),
+        }
+        weights = {"ic": o.weight_ic, "ll": o.weight_ll, "gl": o.weight_gl}
+        parts = {name: terms[name]() for name in self.use}
+        return {"loss": sum(weights[name] * part for name, part in parts.items()), **parts}
+
+    def embeddings(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embed clips `[2 + 2S, B, 3, T, H, W]` of a batch.
+
+        Returns:
+            z `[2, B, D]` of the global clips, their slots u and the local clips v, both
+            `[2, B, S, D]`.
+        """
+        s, b = self.options.slots, clips.shape[1]
+        z, u = self.learner.embed(clips[:2].flatten(0, 1), s)
+        local = pool(self.learner.backbone(clips[2:].flatten(0, 1))).unflatten(0, (2, s, b))
+        v = torch.stack([self.learner.head(part.flatten(0, 1)) for part in local.unbind(1)], dim=1)
+        return z.unflatten(0, (2, b)), u.unflatten(0, (2, b)), v.unflatten(0, (2, b))

@@ -1,0 +1,6 @@
+"""The shelf of supervised and semi-supervised methods: one file each, listed in plain sight."""
+
+from .supervised import Supervised
+from .timebalance import TimeBalance
+
+METHODS = {"supervised": Supervised, "timebalance": TimeBalance}

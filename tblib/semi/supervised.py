@@ -1,0 +1,42 @@
+"""Cross-entropy on labelled clips: finetuned teachers, labelled-only baselines, the upper bound.
+
+Source: paper, section A4.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ..config import Profile
+from ..data.augment import Augment
+from ..data.clips import RandomClip
+from ..data.loader import Batch, Stream
+from ..models import Classifier, backbone
+
+
+class Supervised(nn.Module):
+    """A classifier that sees labelled clips only.
+
+    Args:
+        profile: settings; section `finetune` rules.
+        classes: K.
+        pool: `labelled`, or `train` for the fully supervised upper bound.
+    """
+
+    def __init__(self, profile: Profile, classes: int, pool: str = "labelled"):
+        super().__init__()
+        self.options, self.px, self.pool = profile.finetune, profile.data.crop_px, pool
+        self.learner = Classifier(backbone(profile.model.backbone), classes)
+
+    def streams(self) -> dict[str, Stream]:
+        """Ask for one random clip of each labelled video in a batch."""
+        o = self.options
+        augment = Augment(self.px, o.crop_min, o.jitter, erase=0.25)
+        return {"labelled": Stream(self.pool, o.batch, RandomClip(o.clip.frames, o.clip.stride), augment)}
+
+    def forward(self, labelled: Batch) -> dict[str, Tensor]:
+        """Return the cross-entropy and the share of clips classified right."""
+        logits = self.learner(labelled.clips[0])
+        right = (logits.argmax(1) == labelled.label).float().mean()
+        return {"loss": cross_entropy(logits, labelled.label), "accuracy": right}

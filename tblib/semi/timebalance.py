@@ -1,0 +1,74 @@
+"""TimeBalance: a student learns from two frozen teachers, mixed per video by temporal similarity.
+
+L = CE(labelled) + w_l · d(q_l, p_l) + w_u · d(q_u, p_u), with p = s(v)·p_I + (1 − s(v))·p_D,
+eq. :eq:`eq-student`.  Source: paper, section A6.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, softmax
+
+from ..config import Profile
+from ..data.augment import Augment
+from ..data.clips import RandomClip
+from ..data.loader import Batch, Stream
+from ..losses import kl_distance, squared_distance
+from ..models import Classifier, backbone
+from ..reweight import mix
+
+
+class TimeBalance(nn.Module):
+    """Student, two frozen teachers and a static score per video.
+
+    Args:
+        profile: settings; section `student` rules.
+        classes: K.
+        teachers: f_I and f_D, finetuned; put in eval mode and frozen here.
+        score: s(v) in [0, 1] for every row of the video table, `[N]`.
+    """
+
+    def __init__(self, profile: Profile, classes: int, teachers: tuple[nn.Module, nn.Module], score: Tensor):
+        super().__init__()
+        self.options, self.clip, self.px = profile.student, profile.finetune.clip, profile.data.crop_px
+        self.crop_min, self.jitter = profile.finetune.crop_min, profile.finetune.jitter
+        self.learner = Classifier(backbone(profile.model.backbone), classes)
+        self.teachers = nn.ModuleList(teachers).requires_grad_(False)
+        self.register_buffer("score", score.float())
+
+    def train(self, mode: bool = True) -> TimeBalance:
+        """Switch the student only; teachers always stay in eval mode."""
+        super().train(mode)
+        self.teachers.eval()
+        return self
+
+    def streams(self) -> dict[str, Stream]:
+        """Ask for one random clip of labelled and of unlabelled videos, weakly augmented."""
+        views = RandomClip(self.clip.frames, self.clip.stride)
+        augment = Augment(self.px, self.crop_min, self.jitter, erase=0.25)
+        sizes = {"labelled": self.options.batch_labelled, "unlabelled": self.options.batch_unlabelled}
+        return {pool: Stream(pool, size, views, augment) for pool, size in sizes.items()}
+
+    @torch.no_grad()
+    def target(self, clips: Tensor, row: Tensor) -> Tensor:
+        """Mixed teacher probabilities `[B, K]` for clips `[B, 3, T, H, W]` of the videos `row`."""
+        p_inv, p_dist = (softmax(teacher(clips), dim=1) for teacher in self.teachers)
+        return mix(p_inv, p_dist, self.score[row])
+
+    def forward(self, labelled: Batch, unlabelled: Batch) -> dict[str, Tensor]:
+        """Return the total loss and its parts; student and teachers see the same augmented clips."""
+        q_l, q_u = self.learner(labelled.clips[0]), self.learner(unlabelled.clips[0])
+        clips = torch.cat([labelled.clips[0], unlabelled.clips[0]])
+        target = self.target(clips, torch.cat([labelled.row, unlabelled.row]))
+        p_l, p_u = target.split([len(q_l), len(q_u)])
+        supervised = cross_entropy(q_l, labelled.label)
+        distil_l, distil_u = self._distance(q_l, p_l), self._distance(q_u, p_u)
+        o = self.options
+        loss = supervised + o.weight_labelled * distil_l + o.weight_unlabelled * distil_u
+        return {"loss": loss, "supervised": supervised, "labelled": distil_l, "unlabelled": distil_u}
+
+    def _distance(self, logits: Tensor, p: Tensor) -> Tensor:
+        if self.options.distance == "kl":
+            return kl_distance(logits, p)
+        return squared_distance(softmax(logits, dim=1), p)
