@@ -1,0 +1,177 @@
+"""Which training videos keep their label.
+
+Subsets are nested (the 5 % are among the 10 %), hold the same number of videos of each class, and
+take whole groups one after the other: clips of a group show one scene, so labels for one clip and
+none for its twin would make the unlabelled part easier than it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError
+from .lists import read_lines
+
+ROLES = ("labelled", "unlabelled", "spare", "val", "test")
+
+
+def label_subset(table: pd.DataFrame, fraction: float, seed: int) -> np.ndarray:
+    """Choose the training videos that keep their label.
+
+    Per class, groups are put in a random order, and videos within a group too; the first n of
+    this list are chosen, with n = fraction times the mean number of training videos per class,
+    rounded.  The order depends on `seed` and the class's name alone.
+
+    Args:
+        table: table of a `VideoSet`; only rows with split "train" are considered.
+        fraction: share of labels, above 0 and up to 1; exactly 1 means all.
+        seed: 0 or larger.
+
+    Returns:
+        int64 `[n * K]`, sorted positions of rows in `table`.
+
+    Raises:
+        DataError: the fraction is out of range or less than half a video per class, or a class
+            has fewer than n videos.
+    """
+    _check_fraction(fraction)
+    train = _positions(table, table["split"] == "train")
+    if fraction == 1:
+        return np.sort(np.concatenate(list(train.values())))
+    mean = np.mean([len(rows) for rows in train.values()])
+    if fraction * mean < 0.5:
+        raise DataError(
+            f"a label fraction of {fraction} is less than half a video per class; with "
+            f"{mean:.1f} training videos per class the smallest is {0.5 / mean:.4f}."
+        )
+    n = max(1, round(fraction * mean))
+    _check_enough(train, n, mean)
+    chosen = [_ordered(table, name, rows, seed)[:n] for name, rows in train.items()]
+    return np.sort(np.concatenate(chosen))
+
+
+def roles(
+    table: pd.DataFrame,
+    fraction: float,
+    seed: int,
+    val_groups: int = 0,
+    label_list: Path | None = None,
+) -> pd.Series:
+    """Say what each video is used for.
+
+    `val` are the last `val_groups` training groups of each class by name, the same for every
+    seed, set aside first.  `spare` are the unlabelled twins of labelled videos, in the one group
+    per class that the cut goes through: they are used for nothing, so no group is on both sides.
+
+    With `label_list` the labelled videos are those of a published list.  Published lists choose
+    single clips, so groups are then on both sides and all other training videos are unlabelled.
+
+    Args:
+        table: table of a `VideoSet`.
+        fraction: share of labels among training videos that are not `val`.
+        seed: of the choice; has no effect with `label_list`.
+        val_groups: groups per class to set aside, 0 or more.
+        label_list: text file with `Class/clip frames label` per line.
+
+    Returns:
+        One of `ROLES` per row, indexed like `table`.
+
+    Raises:
+        DataError: like `label_subset`; or val_groups is out of range, or a list names an unknown
+            video.
+    """
+    result = pd.Series("unlabelled", index=table.index, name="role")
+    result[table["split"] == "test"] = "test"
+    result[_validation(table, val_groups)] = "val"
+    train = table[result == "unlabelled"]
+    if label_list is not None:
+        result[_listed(table, train, Path(label_list))] = "labelled"
+        return result
+    labelled = train.index[label_subset(train, fraction, seed)]
+    touched = set(table.loc[labelled, "group"])
+    result[train.index[train["group"].isin(touched)]] = "spare"
+    result[labelled] = "labelled"
+    return result
+
+
+def _check_fraction(fraction: float) -> None:
+    if not 0 < fraction <= 1:
+        raise DataError(f"a label fraction must be above 0 and at most 1, not {fraction}.")
+
+
+def _check_enough(train: dict[str, np.ndarray], n: int, mean: float) -> None:
+    name = min(train, key=lambda key: len(train[key]))
+    fewest = len(train[name])
+    if fewest < n:
+        raise DataError(
+            f"class {name} has {fewest} training videos, but {n} of each class are to be "
+            f"labelled; the largest balanced fraction is {fewest / mean:.3f} (1 labels all)."
+        )
+
+
+def _positions(table: pd.DataFrame, wanted: pd.Series) -> dict[str, np.ndarray]:
+    """Return row positions of wanted rows by class name."""
+    names = table["class_name"].where(wanted).to_numpy()
+    found = {name: np.flatnonzero(names == name) for name in table["class_name"].unique()}
+    found = {name: rows for name, rows in found.items() if len(rows)}
+    if not found:
+        raise DataError("no training videos to choose labels from; check split and val_groups.")
+    return found
+
+
+def _ordered(table: pd.DataFrame, name: str, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return a class's rows, groups in random order and videos of a group in random order.
+
+    Each group and video draws from (seed, its name), so that a class filter, the order of the
+    table or groups set aside do not change the order of the others.
+    """
+    part = table.iloc[rows]
+    keys = pd.DataFrame(
+        {
+            "group": [_draw(seed, name, group) for group in part["group"]],
+            "video": [_draw(seed, name, video) for video in part["video"]],
+        }
+    )
+    return rows[keys.sort_values(["group", "video"]).index.to_numpy()]
+
+
+def _draw(seed: int, *names: str) -> str:
+    return hashlib.sha256("\n".join([str(seed), *names]).encode()).hexdigest()
+
+
+def _validation(table: pd.DataFrame, val_groups: int) -> pd.Series:
+    if val_groups < 0:
+        raise DataError(f"val_groups must be 0 or larger, not {val_groups}.")
+    chosen: set[str] = set()
+    for name, part in table[table["split"] == "train"].groupby("class_name"):
+        groups = sorted(part["group"].unique())
+        if val_groups >= len(groups):
+            raise DataError(
+                f"val_groups={val_groups} leaves nothing to train on: class {name} has "
+                f"{len(groups)} training groups, so at most {len(groups) - 1} are allowed."
+            )
+        chosen.update(groups[len(groups) - val_groups :])
+    return (table["split"] == "train") & table["group"].isin(chosen)
+
+
+def _listed(table: pd.DataFrame, train: pd.DataFrame, path: Path) -> pd.Index:
+    """Return the index of training videos named in a published list, for the table's classes."""
+    place = dict(zip(train["video"], train.index, strict=True))
+    classes, known = set(table["class_name"]), set(table["video"])
+    chosen = []
+    for at, line in read_lines(path):
+        video = line.split()[0].removesuffix(".avi").removesuffix(".mp4")
+        if video.partition("/")[0] not in classes:
+            continue
+        if video not in known:
+            raise DataError(f"{path} line {at}: {video} is not in the dataset; wrong split?")
+        if video not in place:
+            raise DataError(f"{path} line {at}: {video} is set aside for testing or validation.")
+        chosen.append(place[video])
+    if not chosen:
+        raise DataError(f"{path} names no video of the classes {', '.join(sorted(classes))}.")
+    return pd.Index(chosen)
