@@ -74,3 +74,23 @@ def mix(p_inv: Tensor, p_dist: Tensor, s: Tensor) -> Tensor:
     """
     s = s.unsqueeze(-1).to(p_inv.dtype)
     return s * p_inv + (1 - s) * p_dist
+
+
+def controls(s: Tensor, oracle: Tensor, seed: int) -> dict[str, Tensor]:
+    """Scores that the measured s must beat if it carries information about the video.
+
+    Args:
+        s: the measured scores `[N]`.
+        oracle: the best weights known from outside, `[N]`, e.g. 1 for persistent videos.
+        seed: of the shuffling.
+
+    Returns:
+        One score `[N]` per name: single teachers, plain average, constant mean of s, s of another
+        video, inverted s, and the oracle.
+    """
+    order = torch.randperm(len(s), generator=torch.Generator().manual_seed(seed))
+    return {
+        "reweighted": s, "invariant_only": torch.ones_like(s), "distinctive_only": torch.zeros_like(s),
+        "average": torch.full_like(s, 0.5), "constant": torch.full_like(s, s.mean().item()),
+        "shuffled": s[order], "inverted": 1 - s, "oracle": oracle,
+    }

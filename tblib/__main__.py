@@ -1,0 +1,108 @@
+"""Command line: `python -m tblib run | doctor | data | record`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from .errors import ConfigError, UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a user's mistake prints one sentence and returns a non-zero code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except UserError as error:
+        if options.debug:
+            raise
+        print(f"tblib: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tblib", description=__doc__)
+    parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    run = commands.add_parser("run", help="execute a chapter (1 … 7) or `all` of a profile")
+    run.add_argument("chapter")
+    _add_profile(run)
+    run.add_argument("--run-dir", help="where results go; default runs/<profile>")
+    run.set_defaults(command=_run)
+    doctor = commands.add_parser("doctor", help="what is installed, found and missing")
+    doctor.set_defaults(command=_doctor)
+    data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
+    data.add_argument("action", choices=["info", "build", "verify"])
+    _add_profile(data)
+    data.set_defaults(command=_data)
+    record = commands.add_parser("record", help="keep the results of a finished run under results/")
+    record.add_argument("run_dir", type=Path)
+    record.add_argument("name")
+    record.set_defaults(command=_record)
+    return parser
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="smoke", help="name of a profile, or a YAML file")
+    parser.add_argument("--seed", type=int, help="replaces the profile's seed")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="override one setting, e.g. --set student.steps=50")
+
+
+def _overrides(options: argparse.Namespace) -> dict:
+    """Read `a.b=value` pairs; the value is JSON where it can be, else text."""
+    pairs = {}
+    for item in options.set:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"--set {item!r} must look like student.steps=50.")
+        try:
+            pairs[name] = json.loads(text)
+        except json.JSONDecodeError:
+            pairs[name] = text
+    return pairs
+
+
+def _run(options: argparse.Namespace) -> None:
+    from . import notebooks
+
+    chapters = notebooks.chapter_numbers(options.chapter)
+    for chapter in chapters:
+        notebooks.execute(chapter, options.profile, options.run_dir, _overrides(options), options.seed)
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from .doctor import report
+
+    text, healthy = report()
+    print(text)
+    return 0 if healthy else 1
+
+
+def _data(options: argparse.Namespace) -> int:
+    from .config import data_home, load_profile
+    from .data import cache, datasets, manifest
+
+    profile = load_profile(options.profile, _overrides(options), options.seed)
+    videos = datasets.load(profile)
+    if options.action == "info":
+        counts = videos.table.pivot_table(index="class_name", columns="split", values="video", aggfunc="count", fill_value=0)
+        print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
+        return 0
+    if options.action == "verify":
+        return manifest.report(videos)
+    frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
+    print(f"{len(frames)} videos, {int(frames.frames.sum())} frames cached at {profile.data.cache_px} px")
+    return 0
+
+
+def _record(options: argparse.Namespace) -> None:
+    from .runs import record
+
+    print(record(options.run_dir, options.name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

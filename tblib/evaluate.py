@@ -1,0 +1,105 @@
+"""Videos, not clips, are scored: ten-clip testing, per-class accuracy, probes, time retrieval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.nn.functional import normalize, softmax
+
+from .data.augment import centre_crop
+from .data.cache import FrameCache
+from .data.clips import UniformClips
+from .data.loader import to_input
+from .models import Classifier, pool
+
+
+@torch.no_grad()
+def encode(function: Callable[[Tensor], Tensor], cache: FrameCache, rows: np.ndarray, views: UniformClips,
+           px: int, device: torch.device, batch: int = 128, crop: float = 0.8) -> Tensor:
+    """Apply a network to evenly spaced centre-cropped clips of many videos.
+
+    Args:
+        function: maps clips `[N, 3, T, H, W]` to `[N, ...]`, e.g. a model in eval mode.
+        rows: which videos of the table.
+        views: n clips a video.
+        crop: share of height and width that is kept.
+
+    Returns:
+        `[len(rows), n, ...]` on the CPU, float32.
+    """
+    outputs, pending = [], []
+    for row in rows:
+        video = cache[row]
+        pending += [centre_crop(video[index], px, crop) for index in views.indices(len(video))]
+        if len(pending) >= batch:
+            outputs.append(_forward(function, pending, device))
+            pending = []
+    if pending:
+        outputs.append(_forward(function, pending, device))
+    return torch.cat(outputs).unflatten(0, (len(rows), views.n))
+
+
+def _forward(function, clips: list[np.ndarray], device: torch.device) -> Tensor:
+    return function(to_input(torch.from_numpy(np.stack(clips)).to(device))).float().cpu()
+
+
+def clip_probabilities(model: Classifier, *args, **kwargs) -> Tensor:
+    """Class probabilities of every clip, `[N, n, K]`; arguments as for `encode`."""
+    model.eval()
+    return encode(lambda x: softmax(model(x), dim=1), *args, **kwargs)
+
+
+def clip_features(backbone: nn.Module, *args, **kwargs) -> Tensor:
+    """Pooled backbone features of every clip, `[N, n, D]`; arguments as for `encode`."""
+    backbone.eval()
+    return encode(lambda x: pool(backbone(x)), *args, **kwargs)
+
+
+def video_probabilities(clips: Tensor) -> Tensor:
+    """Average clip probabilities `[N, n, K]` to video probabilities `[N, K]` (section A7)."""
+    return clips.mean(dim=1)
+
+
+def accuracy(p: Tensor, label: Tensor) -> float:
+    """Top-1 accuracy in percent of probabilities `[N, K]` against labels `[N]`."""
+    return 100 * (p.argmax(1) == label).float().mean().item()
+
+
+def per_class_accuracy(p: Tensor, label: Tensor, classes: int) -> np.ndarray:
+    """Top-1 accuracy in percent of each class, `[K]`; NaN where a class has no video."""
+    right = (p.argmax(1) == label).double()
+    total = torch.bincount(label, minlength=classes).double()
+    return (100 * torch.bincount(label, right, minlength=classes) / total).numpy()
+
+
+def time_retrieval(first: Tensor, second: Tensor) -> Tensor:
+    """Can a feature tell the times of one video apart?
+
+    Args:
+        first, second: `[N, n, D]`, features of the same n clips seen in two crops.
+
+    Returns:
+        `[N]`, share of clips whose nearest neighbour in the other crop is the same time; chance
+        is 1/n.  This is what "temporally distinctive" means operationally.
+    """
+    similarity = normalize(first, dim=-1) @ normalize(second, dim=-1).mT
+    return (similarity.argmax(-1) == torch.arange(first.shape[1])).float().mean(-1)
+
+
+def knn_probe(train: Tensor, train_label: Tensor, test: Tensor, k: int = 5) -> np.ndarray:
+    """Classes predicted by the k nearest (cosine) training videos; features `[N, D]`."""
+    k = min(k, len(train))
+    return KNeighborsClassifier(k, metric="cosine").fit(train, train_label).predict(test)
+
+
+def linear_probe(train: Tensor, train_label: Tensor, test: Tensor) -> np.ndarray:
+    """Classes predicted by logistic regression on standardised frozen features `[N, D]`."""
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    return probe.fit(train, train_label).predict(test)

@@ -1,0 +1,235 @@
+"""The run directory: settings, videos, finished models, metrics and run cards of one run."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from . import checkpoint, runtime
+from .config import PROFILES, Profile, data_home, load_profile, runs_home
+from .data import cache, datasets, splits
+from .errors import ConfigError, DataError, MissingStage, did_you_mean
+from .io import read_json, write_json
+
+PARAMETERS = ("profile", "run_dir", "seed", "overrides")
+PACKAGES = ("torch", "torchvision", "numpy", "decord", "av", "opencv-python-headless", "scikit-learn")
+# Files that only show results: editing them does not make a trained model out of date.
+SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "__main__")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the training loop needs to know of the videos."""
+
+    cache: cache.FrameCache
+    labels: np.ndarray
+    roles: pd.Series
+
+    def rows(self, name: str) -> np.ndarray:
+        """Rows of a pool: `train` is every training video not kept for validation.
+
+        Raises:
+            DataError: the name is none of train, labelled, unlabelled, val, test.
+        """
+        members = {"train": ("labelled", "unlabelled", "spare")}.get(name, (name,))
+        if name not in ("train", "labelled", "unlabelled", "val", "test"):
+            raise DataError(f"pool {name!r}: {did_you_mean(name, ['train', 'labelled', 'unlabelled', 'val', 'test'])}.")
+        return np.flatnonzero(self.roles.isin(members))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory and everything a chapter asks of it."""
+
+    config: Profile
+    dir: Path
+    chapter: int
+    started: float = field(default_factory=time.time)
+
+    @cached_property
+    def videos(self) -> datasets.VideoSet:
+        """The table of videos."""
+        return datasets.load(self.config)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """Decoded frames, labels and the role of each video."""
+        d = self.config.data
+        frames = cache.build(self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs)
+        roles = splits.roles(self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list)
+        return Pool(frames, self.videos.table.label.to_numpy(), roles)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device of this run; fixes the number of threads on first use."""
+        return runtime.prepare(self.config.runtime)
+
+    def folder(self, name: str) -> Path:
+        """Folder of a model."""
+        return self.dir / "ckpt" / name
+
+    def has_model(self, name: str) -> bool:
+        """Say whether a finished, undamaged model of that name exists."""
+        return checkpoint.model_card(self.folder(name)) is not None
+
+    def metrics(self, chapter: int) -> dict[str, Any]:
+        """Return what an earlier chapter found.
+
+        Raises:
+            MissingStage: that chapter has not been run here, or was run with other settings.
+        """
+        card = self.dir / "cards" / f"{chapter:02d}.json"
+        if not card.is_file():
+            raise MissingStage(f"{self.dir} has no results of chapter {chapter}; run chapter {chapter} first.")
+        if read_json(card)["config"] != self.config.digest():
+            raise MissingStage(f"chapter {chapter} in {self.dir} was run with other settings; run chapter {chapter} again.")
+        return read_json(self.dir / "metrics" / f"{chapter:02d}.json")
+
+    def save_metrics(self, values: dict[str, Any]) -> None:
+        """Write what this chapter found, and the run card beside it."""
+        write_json(self.dir / "metrics" / f"{self.chapter:02d}.json", values)
+        write_json(self.dir / "cards" / f"{self.chapter:02d}.json", self.card())
+
+    def card(self) -> dict[str, Any]:
+        """Describe how this chapter was run: code, machine, seed, time."""
+        return {
+            "chapter": self.chapter, "profile": self.config.name, "config": self.config.digest(),
+            "seed": self.config.seed, "label_fraction": self.config.data.label_fraction,
+            "dataset": self.config.data.dataset, "device": _device_name(self.device),
+            "threads": self.config.runtime.threads, "jobs": self.config.runtime.jobs,
+            "host_cpus": os.cpu_count(), "commit": commit(), "code_hash": code_hash(),
+            "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.time() - self.started, 1),
+        }
+
+
+def start(namespace: dict[str, Any], chapter: int) -> Run:
+    """Validate a notebook's parameters and open its run directory.
+
+    Call it in the cell after the parameters with `globals()`: any public name there that is not a
+    parameter is a misspelt one.
+
+    Raises:
+        ConfigError: an unknown name, a wrong type or value, or a run directory of other settings.
+    """
+    _check_names(namespace)
+    seed, overrides, run_dir = (namespace.get(n) for n in ("seed", "overrides", "run_dir"))
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise ConfigError(f"seed = {seed!r} must be a whole number from 0 to 2147483647.")
+    config = load_profile(namespace.get("profile", "smoke"), overrides, seed)
+    folder = Path(run_dir) if run_dir else runs_home() / _run_name(config)
+    return open_run(config, folder, chapter)
+
+
+def _check_names(namespace: dict[str, Any]) -> None:
+    """Refuse unknown parameters, the first time a kernel asks."""
+    if namespace.get("_parameters_checked"):
+        return
+    shell = {"In", "Out", "get_ipython", "exit", "quit", "open", "tblib"}
+    for name in namespace:
+        if not name.startswith("_") and name not in shell and name not in PARAMETERS:
+            raise ConfigError(f"parameter {name!r} is unknown; {did_you_mean(name, PARAMETERS)}.")
+    namespace["_parameters_checked"] = True
+
+
+def _run_name(config: Profile) -> str:
+    """`laptop`, or `laptop-3f2a…` when anything differs from the profile as it stands in its file."""
+    if not (PROFILES / f"{config.name}.yaml").is_file():
+        return f"{config.name}-{config.digest()}"
+    plain = load_profile(config.name).digest() == config.digest()
+    return config.name if plain else f"{config.name}-{config.digest()}"
+
+
+def open_run(config: Profile, folder: Path, chapter: int) -> Run:
+    """Open a run directory; chapter 1 starts it, the others must find the same settings.
+
+    Raises:
+        MissingStage: the directory was not started by chapter 1.
+        ConfigError: it belongs to other settings; the first differences are listed.
+    """
+    note = folder / "config.json"
+    if chapter == 1:
+        write_json(note, config.model_dump(mode="json"))
+    elif not note.is_file():
+        raise MissingStage(f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first.")
+    elif different := _differences(read_json(note), config.model_dump(mode="json")):
+        raise ConfigError(f"{folder} holds a run with other settings ({'; '.join(different[:3])}); "
+                          "use another run_dir, or run chapter 1 again to start this one afresh.")
+    return Run(config, folder.resolve(), chapter)
+
+
+def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted(set(old) | set(new)):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key}: {a!r} there, {b!r} here")
+    return found
+
+
+def code_hash(everything: bool = True) -> str:
+    """Twelve digits that change with any line of `tblib`; or only with lines that train models."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root)
+        if everything or name.parts[0].removesuffix(".py") not in SHOWING:
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def commit() -> str:
+    """Return the git commit, with `+` if files were changed since, or `unknown` outside git."""
+    root = Path(__file__).parent.parent
+    try:
+        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
+        changed = subprocess.run(["git", "status", "--porcelain", "--", "tblib", "notebooks"], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def record(folder: Path, name: str) -> Path:
+    """Keep metrics and run cards of a finished run as `results/<name>.json`.
+
+    Raises:
+        MissingStage: a chapter of the run is missing.
+        DataError: the chapters were not run with the same code.
+    """
+    config = read_json(folder / "config.json")
+    cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
+    if missing := [f"{n:02d}" for n in range(1, 8) if f"{n:02d}" not in cards]:
+        raise MissingStage(f"{folder} has no results of chapters {', '.join(missing)}; run them first.")
+    if len({card["code_hash"] for card in cards.values()}) > 1:
+        raise DataError(f"the chapters in {folder} were run with different code; run it again before recording.")
+    metrics = {stem: read_json(folder / "metrics" / f"{stem}.json") for stem in cards}
+    value = {"name": name, "title": config["title"], "profile": config["name"],
+             "dataset": config["data"]["dataset"], "cards": cards, "metrics": metrics, "config": config}
+    value["config"]["data"]["root"] = None  # a path of one machine says nothing to another
+    value["config"]["data"]["lists"] = None
+    return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)

@@ -1,0 +1,141 @@
+"""The one loop: a method, its streams of clips, and a number of steps.
+
+The loop knows no method by name.  A method says which clips it wants (`streams`), returns named
+losses from one batch of each (`forward`), and keeps what is trained and saved in `learner`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import checkpoint
+from .data.loader import ClipSamples, loader, to_device
+from .errors import UserError
+
+LOG_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast: steps, AdamW settings, seed, and where the states go."""
+
+    steps: int
+    lr: float
+    weight_decay: float
+    seed: int
+    folder: Path
+    checkpoint_every: int = 200
+
+
+def learning_rate(step: int, plan: Plan) -> float:
+    """Linear warm-up over the first 5 % of the steps, then a half cosine to zero."""
+    warm = max(plan.steps // 20, 1)
+    if step < warm:
+        return plan.lr * (step + 1) / warm
+    return plan.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(plan.steps - warm, 1)))
+
+
+def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Module:
+    """Train `method.learner`, resuming from the newest whole state in `plan.folder`.
+
+    Every random choice depends on (seed, step) only, so an interrupted and resumed training ends
+    with the same weights as an uninterrupted one on the same CPU and number of threads.
+
+    Args:
+        method: a module with `streams`, `forward` and `learner`.
+        videos: a `runs.Pool` with `.cache`, `.labels` and `.rows(pool)`.
+
+    Returns:
+        The trained learner, in eval mode.
+
+    Raises:
+        UserError: the loss became infinite or not a number; the last state is kept.
+    """
+    method.to(device).train()
+    optimiser = torch.optim.AdamW(method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
+    first = _resume(method, optimiser, plan)
+    log = _Log(plan.folder / "metrics.jsonl", first)
+    for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
+        torch.manual_seed(plan.seed * 1_000_003 + step)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, plan)
+        values = method(**batches)
+        _check(values["loss"], step, batches, plan)
+        optimiser.zero_grad(set_to_none=True)
+        values["loss"].backward()
+        optimiser.step()
+        log.add(step, values, last=step == plan.steps - 1)
+        if (step + 1) % plan.checkpoint_every == 0 and step + 1 < plan.steps:
+            _save(method, optimiser, plan, step + 1)
+    return method.learner.eval()
+
+
+def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
+    """Yield one batch of every stream per step, by name."""
+    streams = method.streams()
+    loaders = []
+    for number, stream in enumerate(streams.values()):
+        samples = ClipSamples(videos.cache, videos.labels, stream, plan.seed + 7919 * number)
+        loaders.append(loader(samples, videos.rows(stream.pool), first, plan.steps))
+    for step in zip(*loaders, strict=True):
+        yield {name: to_device(batch, device) for name, batch in zip(streams, step, strict=True)}
+
+
+def _check(loss: Tensor, step: int, batches: dict, plan: Plan) -> None:
+    if not torch.isfinite(loss):
+        rows = {name: batch.row.tolist() for name, batch in batches.items()}
+        raise UserError(
+            f"the loss became {loss.item()} at step {step} (seed {plan.seed}, video rows {rows}); "
+            "lower the learning rate. The last saved state is kept."
+        )
+
+
+def _save(method, optimiser, plan: Plan, step: int) -> None:
+    state = {"learner": method.learner.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+    checkpoint.save_state(plan.folder, step, state)
+
+
+def _resume(method, optimiser, plan: Plan) -> int:
+    state = checkpoint.latest_state(plan.folder)
+    if state is None:
+        return 0
+    method.learner.load_state_dict(state["learner"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["step"]
+
+
+class _Log:
+    """One JSON line every few steps: the mean of each value since the last line."""
+
+    def __init__(self, path: Path, first: int):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.pending = path, []
+        kept = [line for line in read_log(path) if line["step"] <= first]
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+    def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
+        """Remember the values; write their mean when it is time."""
+        self.pending.append({name: value.detach() for name, value in values.items()})
+        if (step + 1) % LOG_EVERY == 0 or last:
+            mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": step + 1, **mean}) + "\n")
+            self.pending.clear()
+
+
+def read_log(path: Path) -> list[dict]:
+    """Read `metrics.jsonl`; a last line cut off by a kill is dropped."""
+    if not path.is_file():
+        return []
+    lines = path.read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
