@@ -1,0 +1,55 @@
+# Thin names over real tools; `make` alone lists them.
+PYTHON  ?= python3
+PROFILE ?= laptop
+RUN_DIR ?=
+VENV    := .venv
+PY      := $(VENV)/bin/python
+STAMP   := $(VENV)/.installed
+
+# Where real videos are; make's variables reach the recipes only when exported.
+export UCF101_ROOT UCF101_LISTS TB_DATA TB_RUNS
+
+# A virtual environment that someone activated must not leak into ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help install book html test lab reproduce notebooks lint clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PROFILE=laptop|smoke|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
+
+book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
+
+test: install  ## run every test: unit, notebooks, book
+	$(PY) -m pytest
+
+reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run stopped
+	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"
+
+html: install  ## render the book from the results of PROFILE, without running anything
+	@$(PY) book/build.py --run "$(or $(RUN_DIR),runs/$(PROFILE))"
+
+lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired
+	$(PY) -m jupyterlab notebooks
+
+notebooks: install  ## regenerate every .ipynb from its .py, with the outputs of the smoke profile
+	$(PY) -m tblib.pairing
+
+lint: install  ## check style
+	$(PY) -m ruff check .
+
+clean:  ## delete the rendered book and caches; runs, data and the environment stay
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+install: $(STAMP)  ## create .venv with the exact tested versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it with PYTHON=python3.11."; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book,test]'
+	@touch $@

@@ -1,0 +1,155 @@
+"""Render the book from the executed notebooks of one run: what `make book` and `make html` call.
+
+Pages show results, so three things stop the build: a notebook that ended in an error, a checked
+cell without output, and a run made by other code than the present one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from importlib.metadata import files
+from pathlib import Path
+
+import nbformat
+import pages
+
+from tblib.chapters import ROOT, chapters
+from tblib.errors import MissingStage, UserError
+from tblib.io import read_json
+from tblib.notebooks import drop_injected, inputs, read, tagged
+from tblib.runs import code_hash
+
+MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/")
+
+
+def stale_chapters(run: Path) -> list[str]:
+    """Return the chapters whose text or whose run's code differs from the present one.
+
+    Raises:
+        MissingStage: a chapter has no executed notebook or no run card.
+    """
+    stale = []
+    for number, source in chapters().items():
+        notebook = run / "notebooks" / f"{source.stem}.ipynb"
+        card = run / "cards" / f"{number}.json"
+        for path in (notebook, card):
+            if not path.is_file():
+                raise MissingStage(
+                    f"{path} does not exist, so chapter {number} has not been run; run "
+                    f"`make reproduce PROFILE={run.name}` first."
+                )
+        executed = drop_injected(nbformat.read(notebook, as_version=4))
+        if read_json(card)["code_hash"] != code_hash() or inputs(executed) != inputs(read(source)):
+            stale.append(source.stem)
+    return stale
+
+
+def check_outputs(notebook: nbformat.NotebookNode, name: str) -> None:
+    """Refuse a notebook with an error, or with a checked cell that shows nothing.
+
+    Raises:
+        UserError: names the cell.
+    """
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        if any(output.output_type == "error" for output in cell.outputs):
+            raise UserError(f"{name}: cell {number} ended in an error; run the chapter again.")
+        if tagged(cell, "nbval-check-output") and not cell.outputs:
+            raise UserError(f"{name}: cell {number} is tagged nbval-check-output but is empty.")
+
+
+def stage_notebooks(run: Path, staging: Path, banner: str) -> None:
+    """Copy the executed notebooks without injected parameters, with a line on their run."""
+    (staging / "notebooks").mkdir()
+    for number, source in chapters().items():
+        name = f"{source.stem}.ipynb"
+        notebook = drop_injected(nbformat.read(run / "notebooks" / name, as_version=4))
+        check_outputs(notebook, name)
+        line = pages.run_line(read_json(run / "cards" / f"{number}.json"))
+        first = notebook.cells[0]
+        title, _, rest = first.source.partition("\n")
+        first.source = f"{title}\n\n{banner}{line}\n{rest}"
+        nbformat.write(notebook, staging / "notebooks" / name)
+
+
+def stage_prose(run: Path, staging: Path, banner: str) -> None:
+    """Copy hand-written pages and write the generated ones."""
+    shutil.copytree(ROOT / "book", staging / "book", ignore=shutil.ignore_patterns("*.py", "__*"))
+    (staging / "book" / "status.md").write_text(pages.status(run))
+    (staging / "book" / "results.md").write_text(pages.results(run, ROOT / "results"))
+    for page in (staging / "book").glob("*.md"):
+        title, _, rest = page.read_text().partition("\n\n")
+        page.write_text(f"{title}\n\n{banner}{rest}")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, staging / name)
+
+
+def stage_mathjax(staging: Path) -> None:
+    """Copy the parts of MathJax that pages use from the installed package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    found = [file for file in files("sphinx-mathjax-offline") or [] if "static" in file.parts]
+    wanted = {file.as_posix().split("static/mathjax/")[-1]: file for file in found}
+    wanted = {name: file for name, file in wanted.items() if name.startswith(MATHJAX)}
+    if not wanted:
+        raise UserError("MathJax is missing; install it with `pip install sphinx-mathjax-offline`.")
+    for name, file in wanted.items():
+        target = staging / "_static" / "mathjax" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.locate(), target)
+
+
+def render(staging: Path, out: Path) -> Path:
+    """Call Jupyter Book with every warning an error; return the start page."""
+    line = [sys.executable, "-m", "jupyter_book", "build", str(staging), "--path-output", str(out)]
+    done = subprocess.run([*line, "-n", "-W", "--keep-going", "--quiet"], cwd=ROOT)
+    if done.returncode:
+        raise UserError("the book has warnings, which count as errors; they are listed above.")
+    return out / "_build" / "html" / "index.html"
+
+
+def build(run: Path, out: Path, allow_stale: bool = False) -> Path:
+    """Assemble `out/_build/book`, render it to `out/_build/html`, return the start page.
+
+    Raises:
+        UserError: results are missing, failed or stale, or Jupyter Book complains.
+    """
+    stale = stale_chapters(run)
+    if stale and not allow_stale:
+        raise UserError(
+            f"{', '.join(stale)} in {run} were made by other code than the present one; run "
+            f"`make reproduce PROFILE={run.name}` again, or pass --allow-stale to mark every page."
+        )
+    staging = out / "_build" / "book"
+    shutil.rmtree(staging, ignore_errors=True)
+    shutil.rmtree(out / "_build" / "html", ignore_errors=True)
+    staging.mkdir(parents=True)
+    banner = pages.BANNER if stale else ""
+    stage_notebooks(run, staging, banner)
+    stage_prose(run, staging, banner)
+    stage_mathjax(staging)
+    return render(staging, out)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", type=Path, required=True, help="run directory, e.g. runs/laptop")
+    parser.add_argument("--out", type=Path, default=ROOT, help="_build/ is made in here")
+    parser.add_argument("--allow-stale", action="store_true", help="render, but mark every page")
+    arguments = parser.parse_args(argv)
+    try:
+        index = build(arguments.run.absolute(), arguments.out.absolute(), arguments.allow_stale)
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(f"The book is ready: open {index}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Pages written from run cards and recorded results: status and results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tblib.io import read_json
+
+BANNER = """:::{danger}
+This page shows results of an earlier version of the code. Run `make book` to renew it.
+:::
+
+"""
+
+
+def cell(value: Any) -> str:
+    """Write one table cell; numbers keep two decimals at most."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def table(columns: list[str], rows: list[list[Any]]) -> str:
+    """Write a Markdown table; numbers are aligned right."""
+    numeric = [
+        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
+        for i in range(len(columns))
+    ]
+    lines = [list(map(cell, columns)), ["--:" if right else ":--" for right in numeric]]
+    lines += [[cell(value) for value in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def minutes(seconds: float) -> str:
+    """Write a duration the way people say it."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def run_line(card: dict[str, Any]) -> str:
+    """Say in one line which run a chapter's page shows."""
+    return (
+        f"*This page shows profile `{card['profile']}`, seed {card['seed']}: "
+        f"{minutes(card['seconds'])} on {card['device']}, {card['threads']} thread(s) "
+        "([all runs](../book/status.md)). Opened in JupyterLab, the chapter runs at `smoke`.*\n"
+    )
+
+
+def cards(run: Path) -> dict[str, dict[str, Any]]:
+    """Read the run cards of a run directory, by chapter."""
+    return {path.stem: read_json(path) for path in sorted((run / "cards").glob("[0-9]*.json"))}
+
+
+def _run_rows(found: dict[str, dict[str, Any]]) -> list[list[Any]]:
+    return [
+        [
+            *(number, card["profile"], card["seed"], card["device"], card["threads"]),
+            *(minutes(card["seconds"]), card["started"], card["commit"], card["code_hash"]),
+        ]
+        for number, card in found.items()
+    ]
+
+
+RUN_COLUMNS = ["chapter", "profile", "seed", "device", "threads", "time", "started"]
+RUN_COLUMNS += ["commit", "code"]
+
+
+def status(run: Path) -> str:
+    """Write the status page: which run the chapters show, on what, with which versions."""
+    found = cards(run)
+    first = next(iter(found.values()))
+    total = sum(card["seconds"] for card in found.values())
+    versions = sorted(first["versions"].items())
+    return "\n".join(
+        [
+            "# Status of this rendering\n",
+            f"The chapters of this rendering ran in {minutes(total)} on a machine with "
+            f"{first['host_cpus']} CPU(s). *Code* is a fingerprint of the notebook and of `tblib`; "
+            "the book is only rendered when it equals that of the installed code.\n",
+            table(RUN_COLUMNS, _run_rows(found)),
+            "## Versions\n",
+            table(["package", "version"], [list(item) for item in versions]),
+        ]
+    )
+
+
+def tables(value: Any) -> list[dict[str, Any]]:
+    """Find every entry named `table` or `tables` in nested metrics."""
+    if isinstance(value, list):
+        return [found for item in value for found in tables(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["table"]] if isinstance(value.get("table"), dict) else []
+    rest = [found for key, item in value.items() if key != "table" for found in tables(item)]
+    return own + rest
+
+
+def _section(level: str, entry: dict[str, Any]) -> str:
+    note = f"\n{entry['note']}\n" if entry.get("note") else ""
+    return f"{level} {entry['title']}\n\n{table(entry['columns'], entry['rows'])}{note}"
+
+
+def _metrics(run: Path) -> dict[str, Any]:
+    return {path.stem: read_json(path) for path in sorted((run / "metrics").glob("[0-9]*.json"))}
+
+
+def _recorded(path: Path) -> str:
+    record = read_json(path)
+    cards_of = record["cards"]
+    total = minutes(sum(card["seconds"] for card in cards_of.values()))
+    what = f"Profile `{record['profile']}` on {record['dataset']}, {total}."
+    head = f"## {record['title']}\n\n{what}\n"
+    body = [_section("###", entry) for entry in tables(record["metrics"])]
+    card = f":::{{dropdown}} Run cards\n{table(RUN_COLUMNS, _run_rows(cards_of))}:::\n"
+    return "\n".join([head, *body, card])
+
+
+def results(run: Path, recorded: Path) -> str:
+    """Write the results page: the rendered run first, then recorded runs."""
+    this = [_section("###", entry) for entry in tables(_metrics(run))]
+    name = next(iter(cards(run).values()))["profile"]
+    return "\n".join(
+        [
+            "# Results\n",
+            "Top-1 accuracy is in percent and counts videos, not clips. Every table is written "
+            "from a file that a run left behind; none is typed by hand.\n",
+            f"## This rendering: profile `{name}`\n",
+            *(this or ["This run has left no tables.\n"]),
+            *(_recorded(path) for path in sorted(recorded.glob("*.json"))),
+        ]
+    )

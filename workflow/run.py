@@ -1,0 +1,90 @@
+"""Run the chapters of one profile as a Snakemake graph: what `make reproduce` calls.
+
+A chapter runs again when its notebook, the code of `tblib`, the profile's values or an earlier
+chapter's result changed, and only then.  After an interruption the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tblib.chapters import ROOT, chapters
+from tblib.config import Profile, load_profile, runs_home
+from tblib.errors import UserError
+from tblib.io import read_json, sha256, write_json
+from tblib.runs import code_hash
+
+
+def refresh_stamps(folder: Path, profile: Profile) -> None:
+    """Write `stamps/NN.json` where code or settings changed; untouched files keep their time.
+
+    A stamp that is missing though the results are there and up to date (they were made chapter by
+    chapter) is dated before them.
+    """
+    for number, source in chapters().items():
+        path, card = folder / "stamps" / f"{number}.json", folder / "cards" / f"{number}.json"
+        stamp = {"notebook": sha256(source), "code_hash": code_hash(), "config": profile.digest()}
+        known = path.exists()
+        if known and read_json(path) == stamp:
+            continue
+        write_json(path, stamp)
+        if not known and card.exists():
+            made_by = read_json(card)
+            if all(made_by[key] == stamp[key] for key in ("code_hash", "config")):
+                os.utime(path, (0, 0))
+
+
+def hold(folder: Path) -> None:
+    """Lock the run directory until this process, which becomes Snakemake, ends however it ends.
+
+    Raises:
+        UserError: another run is working in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".reproduce.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UserError(
+            f"another reproduction is running in {folder}; wait for it, end it, or choose another "
+            "folder with RUN_DIR=…"
+        ) from None
+    os.set_inheritable(handle, True)
+
+
+def command(folder: Path, profile: str) -> list[str]:
+    """Return the Snakemake command line."""
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", "Snakefile"),
+        *("--profile", "workflow/local", "--directory", str(ROOT)),
+        *("--config", f"run_dir={folder}", f"profile={profile}"),
+    ]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Check the request, clear a dead run's lock, hand over to Snakemake."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--run-dir", default="", help="default: runs/<profile>")
+    arguments, extra = parser.parse_known_args(argv)
+    try:
+        profile = load_profile(arguments.profile)
+        folder = Path(arguments.run_dir or runs_home() / profile.name).absolute()
+        hold(folder)
+        refresh_stamps(folder, profile)
+    except UserError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    os.chdir(ROOT)
+    line = command(folder, arguments.profile)
+    # We hold the folder, so a Snakemake lock on it was left by a killed run.
+    subprocess.run([*line, "--unlock"], check=True, stderr=subprocess.DEVNULL)
+    os.execv(sys.executable, line + extra)
+
+
+if __name__ == "__main__":
+    main()
