@@ -47,8 +47,13 @@ def _parser() -> argparse.ArgumentParser:
 def _add_profile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="smoke", help="name of a profile, or a YAML file")
     parser.add_argument("--seed", type=int, help="replaces the profile's seed")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="override one setting, e.g. --set student.steps=50")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override one setting, e.g. --set student.steps=50",
+    )
 
 
 def _overrides(options: argparse.Namespace) -> dict:
@@ -70,7 +75,9 @@ def _run(options: argparse.Namespace) -> None:
 
     chapters = notebooks.chapter_numbers(options.chapter)
     for chapter in chapters:
-        notebooks.execute(chapter, options.profile, options.run_dir, _overrides(options), options.seed)
+        notebooks.execute(
+            chapter, options.profile, options.run_dir, _overrides(options), options.seed
+        )
 
 
 def _doctor(_: argparse.Namespace) -> int:
@@ -82,19 +89,23 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from .config import data_home, load_profile
     from .data import cache, datasets, manifest
+    from .profiles import data_home, load_profile
 
     profile = load_profile(options.profile, _overrides(options), options.seed)
     videos = datasets.load(profile)
     if options.action == "info":
-        counts = videos.table.pivot_table(index="class_name", columns="split", values="video", aggfunc="count", fill_value=0)
+        counts = videos.table.pivot_table(
+            index="class_name", columns="split", values="video", aggfunc="count", fill_value=0
+        )
         print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
         return 0
     if options.action == "verify":
         return manifest.report(videos)
     frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
-    print(f"{len(frames)} videos, {int(frames.frames.sum())} frames cached at {profile.data.cache_px} px")
+    print(
+        f"{len(frames)} videos, {int(frames.frames.sum())} frames cached at {profile.data.cache_px} px"
+    )
     return 0
 
 

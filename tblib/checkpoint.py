@@ -22,7 +22,9 @@ KEEP = 2
 
 def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
     """Write the training state after `step` steps and drop all but the last two."""
-    path = atomic_write(folder / f"state_{step:08d}.pt", lambda temporary: torch.save(state, temporary))
+    path = atomic_write(
+        folder / f"state_{step:08d}.pt", lambda temporary: torch.save(state, temporary)
+    )
     write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256(path)})
     for old in sorted(folder.glob("state_*.pt"))[:-KEEP]:
         old.with_suffix(".json").unlink(missing_ok=True)
@@ -66,7 +68,9 @@ def model_card(folder: Path) -> dict[str, Any] | None:
     if not path.is_file() or not path.with_suffix(".json").is_file():
         return None
     if problem := _problem(path):
-        raise CheckpointError(f"{path} is damaged ({problem}); delete {folder} and run its chapter again.")
+        raise CheckpointError(
+            f"{path} is damaged ({problem}); delete {folder} and run its chapter again."
+        )
     return read_json(folder / "model.json")
 
 
@@ -88,12 +92,14 @@ def load_into(module: nn.Module, folder: Path, part: str = "") -> None:
         CheckpointError: names or shapes do not fit; the first five are listed.
     """
     prefix = f"{part}." if part else ""
-    weights = {k[len(prefix):]: v for k, v in load_weights(folder).items() if k.startswith(prefix)}
+    weights = {k[len(prefix) :]: v for k, v in load_weights(folder).items() if k.startswith(prefix)}
     own = module.state_dict()
     wrong = sorted(set(own) ^ set(weights))
     wrong += sorted(k for k in set(own) & set(weights) if own[k].shape != weights[k].shape)
     if wrong:
-        raise CheckpointError(f"{folder} does not fit this model; first differences: {', '.join(wrong[:5])}.")
+        raise CheckpointError(
+            f"{folder} does not fit this model; first differences: {', '.join(wrong[:5])}."
+        )
     module.load_state_dict(weights)
 
 

@@ -1,24 +1,17 @@
 """Every number a run depends on, in one frozen, validated object: the profile.
 
-A profile is a YAML file in `notebooks/profiles/` with the sections below.  Profiles may change
-sizes and steps, never what a method is.  Unknown names, wrong types and values out of range stop
-a run before any work.
+A profile is a YAML file in `notebooks/profiles/` with the sections below, read by
+`tblib.profiles`.  Profiles may change sizes and steps, never what a method is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from .errors import ConfigError, did_you_mean
-
-PROFILES = Path(__file__).resolve().parent.parent / "notebooks" / "profiles"
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -146,9 +139,17 @@ class Ablation(Section):
 
     variants: tuple[
         Literal[
-            "invariant_only", "distinctive_only", "average", "constant", "shuffled", "inverted",
-            "oracle", "random_init", "kl",
-        ], ...
+            "invariant_only",
+            "distinctive_only",
+            "average",
+            "constant",
+            "shuffled",
+            "inverted",
+            "oracle",
+            "random_init",
+            "kl",
+        ],
+        ...,
     ] = ("invariant_only", "distinctive_only", "average")
 
 
@@ -190,90 +191,3 @@ class Profile(Section):
         """Twelve hexadecimal digits that change with any value of the profile."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def data_home() -> Path:
-    """Folder of generated datasets and caches: `$TB_DATA`, else `data/` beside `notebooks/`."""
-    return Path(os.environ.get("TB_DATA") or PROFILES.parent.parent / "data").resolve()
-
-
-def runs_home() -> Path:
-    """Folder of run directories: `$TB_RUNS`, else `runs/` beside `notebooks/`."""
-    return Path(os.environ.get("TB_RUNS") or PROFILES.parent.parent / "runs").resolve()
-
-
-def profile_names() -> list[str]:
-    """Names of the profiles that come with the book."""
-    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
-
-
-def load_profile(name: str, overrides: dict[str, Any] | None = None, seed: int | None = None) -> Profile:
-    """Read a profile, apply dotted overrides such as `{"student.steps": 50}`, validate all.
-
-    Args:
-        name: a profile that comes with the book, or the path of a YAML file.
-        overrides: dotted names and their values.
-        seed: replaces the profile's seed when given.
-
-    Raises:
-        ConfigError: names the entry, its value, and what is allowed.
-    """
-    if not isinstance(name, str):
-        raise ConfigError(f"profile = {name!r} must be text; {did_you_mean(name, profile_names())}.")
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
-    if not path.is_file():
-        raise ConfigError(f"profile {name!r} does not exist; {did_you_mean(name, profile_names())}.")
-    tree = _read_yaml(path)
-    tree.setdefault("name", path.stem)
-    if not isinstance(overrides or {}, dict):
-        raise ConfigError(f"overrides = {overrides!r} must be a dictionary like {{'student.steps': 50}}.")
-    for key, value in (overrides or {}).items():
-        _assign(tree, str(key), value)
-    if seed is not None:
-        tree["seed"] = seed
-    try:
-        return Profile.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigError(f"profile {path.name}: {_sentence(error)}") from None
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"profile {path} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(f"profile {path} must hold sections such as 'student:', not {type(tree).__name__}.")
-    return tree
-
-
-def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Set `tree["a"]["b"] = value` for the key "a.b"."""
-    *sections, leaf = key.split(".")
-    for section in sections:
-        node = tree.setdefault(section, {})
-        if not isinstance(node, dict):
-            raise ConfigError(f"override {key!r}: {section!r} is a value, not a section.")
-        tree = node
-    tree[leaf] = value
-
-
-def _sentence(error: ValidationError) -> str:
-    """Say the first two problems of a failed validation in plain words."""
-    return "; ".join(_problem(item) for item in error.errors()[:2])
-
-
-def _problem(item: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "profile"
-    if item["type"] == "extra_forbidden":
-        return f"{where} is not a known name; {did_you_mean(str(item['loc'][-1]), _fields(item['loc'][:-1]))}."
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{where} = {item['input']!r}: {message[0].lower()}{message[1:]}." if item["loc"] else f"{message}."
-
-
-def _fields(location: tuple) -> list[str]:
-    """List the field names of the section at `location`."""
-    model: Any = Profile
-    for part in location:
-        model = model.model_fields[part].annotation
-    return list(model.model_fields)

@@ -21,8 +21,16 @@ from .models import Classifier, pool
 
 
 @torch.no_grad()
-def encode(function: Callable[[Tensor], Tensor], cache: FrameCache, rows: np.ndarray, views: UniformClips,
-           px: int, device: torch.device, batch: int = 128, crop: float = 0.8) -> Tensor:
+def encode(
+    function: Callable[[Tensor], Tensor],
+    cache: FrameCache,
+    rows: np.ndarray,
+    views: UniformClips,
+    px: int,
+    device: torch.device,
+    batch: int = 128,
+    crop: float = 0.8,
+) -> Tensor:
     """Apply a network to evenly spaced centre-cropped clips of many videos.
 
     Args:

@@ -70,7 +70,9 @@ def read_json(path: str | Path) -> Any:
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not readable JSON ({error}); delete it and run again.") from None
+        raise DataError(
+            f"{path} is not readable JSON ({error}); delete it and run again."
+        ) from None
 
 
 def sha256(path: str | Path) -> str:

@@ -1,7 +1,6 @@
 """Independent trainings, side by side: each one process with one thread, each resumable.
 
-A job names a method of one of the two shelves, what it starts from and what it needs.  A finished
-job whose settings, code and inputs are unchanged is reused, not repeated.
+A finished job whose settings, code and inputs are unchanged is reused, not repeated.
 """
 
 from __future__ import annotations
@@ -11,54 +10,20 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 import torch
 from joblib.externals.loky import get_reusable_executor
-from torch import nn
 
-from . import checkpoint, pretrain, semi
+from . import checkpoint, semi
 from .config import Profile
 from .errors import MissingStage
-from .models import Classifier, backbone
 from .progress import interactive
 from .runs import Run, code_hash, open_run
+from .systems import Job, build_method, scores
 from .train import Plan, fit, read_log
-
-
-@dataclass(frozen=True)
-class Job:
-    """One training.
-
-    Attributes:
-        name: folder of the result under `ckpt/`.
-        method: `invariant`, `distinctive`, `joint`, `supervised` or `timebalance`.
-        init: model whose weights it starts from ("" = random): the whole encoder in pretraining,
-            the backbone otherwise.
-        pool: labelled pool of `supervised`.
-        teachers: the two finetuned teachers of `timebalance`, invariant first.
-        score: column of `similarity.csv` that `timebalance` mixes with.
-        distance: distillation loss of `timebalance`.
-        steps: length.
-        seed: of the initialisation and of every batch.
-    """
-
-    name: str
-    method: str
-    steps: int
-    seed: int
-    init: str = ""
-    pool: str = "labelled"
-    teachers: tuple[str, ...] = ()
-    score: str = ""
-    distance: str = "l2"
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Models that must be finished before this one starts."""
-        return tuple(filter(None, (self.init, *self.teachers)))
 
 
 def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
@@ -97,62 +62,17 @@ def train_job(config: Profile, folder: Path, chapter: int, job: Job) -> None:
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
     method = build_method(run, job)
-    options = {"pretrain": config.pretrain, "supervised": config.finetune, "timebalance": config.student}
+    options = {
+        "pretrain": config.pretrain,
+        "supervised": config.finetune,
+        "timebalance": config.student,
+    }
     o = options[job.method if job.method in semi.METHODS else "pretrain"]
     plan = Plan(job.steps, o.lr, o.weight_decay, job.seed, place, config.runtime.checkpoint_every)
     learner = fit(method, run.pool, plan, device)
     card = {"digest": digest, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
     checkpoint.save_model(place, learner.state_dict(), card)
     checkpoint.drop_states(place)
-
-
-def build_method(run: Run, job: Job) -> nn.Module:
-    """Build a job's method with its starting weights, teachers and scores."""
-    classes = len(run.videos.classes)
-    if job.method in pretrain.METHODS:
-        method = pretrain.METHODS[job.method](run.config)
-        if job.init:
-            checkpoint.load_into(method.learner, run.folder(job.init))
-        return method
-    if job.method == "supervised":
-        method = semi.Supervised(run.config, classes, job.pool)
-    else:
-        student = run.config.student.model_copy(update={"distance": job.distance})
-        config = run.config.model_copy(update={"student": student})
-        teachers = tuple(load_classifier(run, name) for name in job.teachers)
-        method = semi.TimeBalance(config, classes, teachers, scores(run, job.score))
-    if job.init:
-        checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
-    return method
-
-
-def load_classifier(run: Run, name: str) -> Classifier:
-    """Load a finished classifier, in eval mode on the run's device."""
-    model = Classifier(backbone(run.config.model.backbone), len(run.videos.classes))
-    checkpoint.load_into(model, run.folder(name))
-    return model.to(run.device).eval()
-
-
-def load_backbone(run: Run, name: str) -> nn.Module:
-    """Load the backbone of any finished model, in eval mode on the run's device."""
-    model = backbone(run.config.model.backbone)
-    checkpoint.load_into(model, run.folder(name), "backbone")
-    return model.to(run.device).eval()
-
-
-def scores(run: Run, column: str) -> torch.Tensor:
-    """Read one column of `similarity.csv`: a score in [0, 1] per row of the video table.
-
-    Raises:
-        MissingStage: chapter 5 has not written the file, or not this column.
-    """
-    path = run.dir / "similarity.csv"
-    if not path.is_file():
-        raise MissingStage(f"{path} does not exist; run chapter 5 (05_reweighting) first.")
-    table = pd.read_csv(path)
-    if column not in table:
-        raise MissingStage(f"{path} has no column {column!r}; run chapter 5 (05_reweighting) again.")
-    return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
 
 
 def _check_needs(run: Run, jobs: list[Job]) -> None:
@@ -213,7 +133,10 @@ def _last_step(run: Run, job: Job) -> int:
 
 def _say(run: Run, job: Job, begin: float) -> None:
     last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
-    print(f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({time.monotonic() - begin:.0f} s)", flush=True)
+    print(
+        f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({time.monotonic() - begin:.0f} s)",
+        flush=True,
+    )
 
 
 def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
@@ -230,12 +153,25 @@ def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
 def _digest(run: Run, job: Job) -> str:
     """Identify a training by its settings, the training code, the videos and its inputs."""
     c = run.config
-    sections = {name: getattr(c, name).model_dump(mode="json") for name in ("data", "model", "pretrain", "finetune", "student")}
+    sections = {
+        name: getattr(c, name).model_dump(mode="json")
+        for name in ("data", "model", "pretrain", "finetune", "student")
+    }
     sections["data"].pop("root")
     inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
     frames = run.pool.cache.manifest.sha256.tolist()
     score = scores(run, job.score).tolist() if job.score else None
-    text = json.dumps([sections, c.runtime.threads, asdict(job), inputs, frames, score, code_hash(everything=False)])
+    text = json.dumps(
+        [
+            sections,
+            c.runtime.threads,
+            asdict(job),
+            inputs,
+            frames,
+            score,
+            code_hash(everything=False),
+        ]
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

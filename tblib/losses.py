@@ -26,7 +26,9 @@ def nt_xent(z0: Tensor, z1: Tensor, tau: float) -> Tensor:
     """
     z = torch.cat([z0, z1], dim=-2)  # [..., 2B, D]
     n = z.shape[-2]
-    logits = (z @ z.transpose(-1, -2) / tau).masked_fill(torch.eye(n, dtype=torch.bool, device=z.device), -math.inf)
+    logits = (z @ z.transpose(-1, -2) / tau).masked_fill(
+        torch.eye(n, dtype=torch.bool, device=z.device), -math.inf
+    )
     positive = torch.arange(n, device=z.device).roll(n // 2)
     return cross_entropy(logits.reshape(-1, n), positive.expand(logits.shape[:-1]).reshape(-1))
 
@@ -48,8 +50,12 @@ def instance_contrast(z: Tensor, v: Tensor, tau: float) -> Tensor:
     m, b, _ = blocks.shape
     gram = torch.einsum("mid,njd->mnij", blocks, blocks) / tau  # [M, M, B, B]
     same = torch.eye(b, dtype=torch.bool, device=v.device)
-    others = gram.diagonal(dim1=0, dim2=1).permute(2, 0, 1).masked_fill(same, -math.inf).logsumexp(-1)  # [M, B]
-    rows = torch.logaddexp(gram.logsumexp(-1), others[:, None]) - gram.diagonal(dim1=2, dim2=3)  # [M, M, B]
+    others = (
+        gram.diagonal(dim1=0, dim2=1).permute(2, 0, 1).masked_fill(same, -math.inf).logsumexp(-1)
+    )  # [M, B]
+    rows = torch.logaddexp(gram.logsumexp(-1), others[:, None]) - gram.diagonal(
+        dim1=2, dim2=3
+    )  # [M, M, B]
     between = ~torch.eye(m, dtype=torch.bool, device=v.device)
     return nt_xent(z[0], z[1], tau) + rows.mean(-1)[between].sum() / v.shape[2]
 

@@ -16,15 +16,22 @@ from .errors import ConfigError, did_you_mean
 class Residual(nn.Module):
     """Two convolutions with batch norm and a shortcut; the first may be 3-D and may stride."""
 
-    def __init__(self, c_in: int, c_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]):
+    def __init__(
+        self, c_in: int, c_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+    ):
         super().__init__()
         self.branch = nn.Sequential(
-            _conv(c_in, c_out, kernel, stride), nn.BatchNorm3d(c_out), nn.ReLU(inplace=True),
-            _conv(c_out, c_out, (1, 3, 3), (1, 1, 1)), nn.BatchNorm3d(c_out),
+            _conv(c_in, c_out, kernel, stride),
+            nn.BatchNorm3d(c_out),
+            nn.ReLU(inplace=True),
+            _conv(c_out, c_out, (1, 3, 3), (1, 1, 1)),
+            nn.BatchNorm3d(c_out),
         )
         same = c_in == c_out and stride == (1, 1, 1)
-        self.shortcut = nn.Identity() if same else nn.Sequential(
-            nn.Conv3d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm3d(c_out)
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv3d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm3d(c_out))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -32,7 +39,9 @@ class Residual(nn.Module):
         return torch.relu(self.branch(x) + self.shortcut(x))
 
 
-def _conv(c_in: int, c_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> nn.Conv3d:
+def _conv(
+    c_in: int, c_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+) -> nn.Conv3d:
     padding = tuple(k // 2 for k in kernel)
     return nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False)
 
@@ -118,7 +127,9 @@ def time_slots(features: Tensor, slots: int) -> Tensor:
             f"the backbone leaves {time} time steps, which cannot make {slots} slots; "
             "use more frames per clip (pretrain.clip.frames) or fewer slots (pretrain.slots)."
         )
-    return features.mean(dim=(3, 4)).unflatten(2, (slots, time // slots)).mean(dim=3).transpose(1, 2)
+    return (
+        features.mean(dim=(3, 4)).unflatten(2, (slots, time // slots)).mean(dim=3).transpose(1, 2)
+    )
 
 
 class ProjectionHead(nn.Module):
@@ -130,8 +141,11 @@ class ProjectionHead(nn.Module):
     def __init__(self, dim: int, out: int):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(dim, dim), nn.BatchNorm1d(dim), nn.ReLU(inplace=True),
-            nn.Linear(dim, out, bias=False), nn.BatchNorm1d(out),
+            nn.Linear(dim, dim),
+            nn.BatchNorm1d(dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(dim, out, bias=False),
+            nn.BatchNorm1d(out),
         )
 
     def forward(self, h: Tensor) -> Tensor:

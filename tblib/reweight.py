@@ -55,7 +55,9 @@ def fit_map(pool: Tensor, kind: str) -> Callable[[Tensor], Tensor]:
         return lambda raw: ((raw - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
     if kind == "identity":
         return lambda raw: raw.clamp(0, 1)
-    raise ConfigError(f"similarity.map {kind!r} is unknown; {did_you_mean(kind, ['rank', 'minmax', 'identity'])}.")
+    raise ConfigError(
+        f"similarity.map {kind!r} is unknown; {did_you_mean(kind, ['rank', 'minmax', 'identity'])}."
+    )
 
 
 def _rank(ordered: Tensor, raw: Tensor) -> Tensor:
@@ -90,7 +92,12 @@ def controls(s: Tensor, oracle: Tensor, seed: int) -> dict[str, Tensor]:
     """
     order = torch.randperm(len(s), generator=torch.Generator().manual_seed(seed))
     return {
-        "reweighted": s, "invariant_only": torch.ones_like(s), "distinctive_only": torch.zeros_like(s),
-        "average": torch.full_like(s, 0.5), "constant": torch.full_like(s, s.mean().item()),
-        "shuffled": s[order], "inverted": 1 - s, "oracle": oracle,
+        "reweighted": s,
+        "invariant_only": torch.ones_like(s),
+        "distinctive_only": torch.zeros_like(s),
+        "average": torch.full_like(s, 0.5),
+        "constant": torch.full_like(s, s.mean().item()),
+        "shuffled": s[order],
+        "inverted": 1 - s,
+        "oracle": oracle,
     }

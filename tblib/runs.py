@@ -19,13 +19,22 @@ import pandas as pd
 import torch
 
 from . import checkpoint, runtime
-from .config import PROFILES, Profile, data_home, load_profile, runs_home
+from .config import Profile
 from .data import cache, datasets, splits
 from .errors import ConfigError, DataError, MissingStage, did_you_mean
 from .io import read_json, write_json
+from .profiles import PROFILES, data_home, load_profile, runs_home
 
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
-PACKAGES = ("torch", "torchvision", "numpy", "decord", "av", "opencv-python-headless", "scikit-learn")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "decord",
+    "av",
+    "opencv-python-headless",
+    "scikit-learn",
+)
 # Files that only show results: editing them does not make a trained model out of date.
 SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "__main__")
 
@@ -46,7 +55,9 @@ class Pool:
         """
         members = {"train": ("labelled", "unlabelled", "spare")}.get(name, (name,))
         if name not in ("train", "labelled", "unlabelled", "val", "test"):
-            raise DataError(f"pool {name!r}: {did_you_mean(name, ['train', 'labelled', 'unlabelled', 'val', 'test'])}.")
+            raise DataError(
+                f"pool {name!r}: {did_you_mean(name, ['train', 'labelled', 'unlabelled', 'val', 'test'])}."
+            )
         return np.flatnonzero(self.roles.isin(members))
 
 
@@ -68,8 +79,12 @@ class Run:
     def pool(self) -> Pool:
         """Decoded frames, labels and the role of each video."""
         d = self.config.data
-        frames = cache.build(self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs)
-        roles = splits.roles(self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list)
+        frames = cache.build(
+            self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs
+        )
+        roles = splits.roles(
+            self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list
+        )
         return Pool(frames, self.videos.table.label.to_numpy(), roles)
 
     @cached_property
@@ -93,9 +108,13 @@ class Run:
         """
         card = self.dir / "cards" / f"{chapter:02d}.json"
         if not card.is_file():
-            raise MissingStage(f"{self.dir} has no results of chapter {chapter}; run chapter {chapter} first.")
+            raise MissingStage(
+                f"{self.dir} has no results of chapter {chapter}; run chapter {chapter} first."
+            )
         if read_json(card)["config"] != self.config.digest():
-            raise MissingStage(f"chapter {chapter} in {self.dir} was run with other settings; run chapter {chapter} again.")
+            raise MissingStage(
+                f"chapter {chapter} in {self.dir} was run with other settings; run chapter {chapter} again."
+            )
         return read_json(self.dir / "metrics" / f"{chapter:02d}.json")
 
     def save_metrics(self, values: dict[str, Any]) -> None:
@@ -106,12 +125,22 @@ class Run:
     def card(self) -> dict[str, Any]:
         """Describe how this chapter was run: code, machine, seed, time."""
         return {
-            "chapter": self.chapter, "profile": self.config.name, "config": self.config.digest(),
-            "seed": self.config.seed, "label_fraction": self.config.data.label_fraction,
-            "dataset": self.config.data.dataset, "device": _device_name(self.device),
-            "threads": self.config.runtime.threads, "jobs": self.config.runtime.jobs,
-            "host_cpus": os.cpu_count(), "commit": commit(), "code_hash": code_hash(),
-            "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+            "chapter": self.chapter,
+            "profile": self.config.name,
+            "config": self.config.digest(),
+            "seed": self.config.seed,
+            "label_fraction": self.config.data.label_fraction,
+            "dataset": self.config.data.dataset,
+            "device": _device_name(self.device),
+            "threads": self.config.runtime.threads,
+            "jobs": self.config.runtime.jobs,
+            "host_cpus": os.cpu_count(),
+            "commit": commit(),
+            "code_hash": code_hash(),
+            "versions": {
+                "python": platform.python_version(),
+                **{p: importlib.metadata.version(p) for p in PACKAGES},
+            },
             "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
             "seconds": round(time.time() - self.started, 1),
         }
@@ -165,10 +194,14 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
     if chapter == 1:
         write_json(note, config.model_dump(mode="json"))
     elif not note.is_file():
-        raise MissingStage(f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first.")
+        raise MissingStage(
+            f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first."
+        )
     elif different := _differences(read_json(note), config.model_dump(mode="json")):
-        raise ConfigError(f"{folder} holds a run with other settings ({'; '.join(different[:3])}); "
-                          "use another run_dir, or run chapter 1 again to start this one afresh.")
+        raise ConfigError(
+            f"{folder} holds a run with other settings ({'; '.join(different[:3])}); "
+            "use another run_dir, or run chapter 1 again to start this one afresh."
+        )
     return Run(config, folder.resolve(), chapter)
 
 
@@ -198,8 +231,20 @@ def commit() -> str:
     """Return the git commit, with `+` if files were changed since, or `unknown` outside git."""
     root = Path(__file__).parent.parent
     try:
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
-        changed = subprocess.run(["git", "status", "--porcelain", "--", "tblib", "notebooks"], cwd=root, capture_output=True, text=True, check=True)
+        head = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "tblib", "notebooks"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
@@ -208,7 +253,9 @@ def commit() -> str:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []:
+    for line in (
+        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    ):
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
@@ -224,12 +271,23 @@ def record(folder: Path, name: str) -> Path:
     config = read_json(folder / "config.json")
     cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
     if missing := [f"{n:02d}" for n in range(1, 8) if f"{n:02d}" not in cards]:
-        raise MissingStage(f"{folder} has no results of chapters {', '.join(missing)}; run them first.")
+        raise MissingStage(
+            f"{folder} has no results of chapters {', '.join(missing)}; run them first."
+        )
     if len({card["code_hash"] for card in cards.values()}) > 1:
-        raise DataError(f"the chapters in {folder} were run with different code; run it again before recording.")
+        raise DataError(
+            f"the chapters in {folder} were run with different code; run it again before recording."
+        )
     metrics = {stem: read_json(folder / "metrics" / f"{stem}.json") for stem in cards}
-    value = {"name": name, "title": config["title"], "profile": config["name"],
-             "dataset": config["data"]["dataset"], "cards": cards, "metrics": metrics, "config": config}
+    value = {
+        "name": name,
+        "title": config["title"],
+        "profile": config["name"],
+        "dataset": config["data"]["dataset"],
+        "cards": cards,
+        "metrics": metrics,
+        "config": config,
+    }
     value["config"]["data"]["root"] = None  # a path of one machine says nothing to another
     value["config"]["data"]["lists"] = None
     return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)

@@ -60,7 +60,9 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
         UserError: the loss became infinite or not a number; the last state is kept.
     """
     method.to(device).train()
-    optimiser = torch.optim.AdamW(method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay)
+    optimiser = torch.optim.AdamW(
+        method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay
+    )
     first = _resume(method, optimiser, plan)
     log = _Log(plan.folder / "metrics.jsonl", first)
     for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
@@ -99,7 +101,11 @@ def _check(loss: Tensor, step: int, batches: dict, plan: Plan) -> None:
 
 
 def _save(method, optimiser, plan: Plan, step: int) -> None:
-    state = {"learner": method.learner.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+    state = {
+        "learner": method.learner.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+    }
     checkpoint.save_state(plan.folder, step, state)
 
 
@@ -137,5 +143,3 @@ def read_log(path: Path) -> list[dict]:
         return []
     lines = path.read_text().splitlines(keepends=True)
     return [json.loads(line) for line in lines if line.endswith("\n")]
-
-

@@ -54,10 +54,16 @@ def naive_global_local(u, v, tau):
 @pytest.mark.parametrize("tau", [0.1, 0.5])
 def test_losses_equal_their_loop_versions(b, s, d, tau):
     z, u, v = unit(2, b, d), unit(2, b, s, d, seed=1), unit(2, b, s, d, seed=2)
-    assert losses.nt_xent(z[0], z[1], tau).item() == pytest.approx(naive_nt_xent(z[0], z[1], tau), rel=1e-9)
-    assert losses.instance_contrast(z, v, tau).item() == pytest.approx(naive_instance(z, v, tau), rel=1e-9)
+    assert losses.nt_xent(z[0], z[1], tau).item() == pytest.approx(
+        naive_nt_xent(z[0], z[1], tau), rel=1e-9
+    )
+    assert losses.instance_contrast(z, v, tau).item() == pytest.approx(
+        naive_instance(z, v, tau), rel=1e-9
+    )
     assert losses.local_local(v, tau).item() == pytest.approx(naive_local_local(v, tau), rel=1e-9)
-    assert losses.global_local(u, v, tau).item() == pytest.approx(naive_global_local(u, v, tau).item(), rel=1e-9)
+    assert losses.global_local(u, v, tau).item() == pytest.approx(
+        naive_global_local(u, v, tau).item(), rel=1e-9
+    )
 
 
 def test_features_that_know_nothing_give_the_log_of_the_candidates():
@@ -101,7 +107,10 @@ def test_invariant_loss_attracts_clips_of_a_video_and_repels_other_videos():
 def test_distinctive_losses_attract_the_same_time_and_repel_other_times():
     u = v = unit(2, 6, 4, 16, seed=4) + 0.5 * unit(1, 6, 1, 16)  # clips of a video start out alike
     v = normalize(v, dim=-1)
-    for loss_of in (lambda x: losses.local_local(x, TAU), lambda x: losses.global_local(normalize(u, dim=-1), x, TAU)):
+    for loss_of in (
+        lambda x: losses.local_local(x, TAU),
+        lambda x: losses.global_local(normalize(u, dim=-1), x, TAU),
+    ):
         before, after = mean_cosines(v), mean_cosines(descend(loss_of, v))
         assert after[0] > before[0] + 0.2, "the same time attracts"
         assert after[1] < before[1] - 0.1, "other times of the same video repel"
@@ -118,7 +127,11 @@ def test_distinctive_losses_ignore_other_videos(loss):
     """The gradient of video 0 does not change when all other videos are replaced."""
     u, v, w = unit(2, 3, 4, 16, seed=5), unit(2, 3, 4, 16, seed=6), unit(2, 3, 4, 16, seed=7)
     w[:, 0] = v[:, 0]
-    value = (lambda x: losses.local_local(x, TAU)) if loss == "local_local" else (lambda x: losses.global_local(u, x, TAU))
+    value = (
+        (lambda x: losses.local_local(x, TAU))
+        if loss == "local_local"
+        else (lambda x: losses.global_local(u, x, TAU))
+    )
     first, second = gradient_of(value, v)[:, 0], gradient_of(value, w)[:, 0]
     torch.testing.assert_close(first, second)
 
@@ -148,7 +161,9 @@ def test_distillation_closed_forms_and_no_gradient_into_the_target():
     p = torch.tensor([[0.0, 1.0], [0.5, 0.5]], requires_grad=True)
     loss = losses.squared_distance(q, p)
     loss.backward()
-    assert loss.item() == pytest.approx(1.0), "2 for opposite certainty, 0 for agreement, mean over clips"
+    assert loss.item() == pytest.approx(1.0), (
+        "2 for opposite certainty, 0 for agreement, mean over clips"
+    )
     assert p.grad is None and q.grad is not None
     logits = torch.tensor([[2.0, -1.0, 0.5]], requires_grad=True)
     assert losses.kl_distance(logits, logits.softmax(1)).item() == pytest.approx(0, abs=1e-7)

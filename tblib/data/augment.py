@@ -74,7 +74,9 @@ def centre_crop(frames: np.ndarray, px: int, share: float = 0.8) -> np.ndarray:
 
 def resize(frames: np.ndarray, px: int) -> np.ndarray:
     """Resize every frame of `[T, h, w, 3]` to `px`×`px`, bilinear."""
-    return np.stack([cv2.resize(frame, (px, px), interpolation=cv2.INTER_LINEAR) for frame in frames])
+    return np.stack(
+        [cv2.resize(frame, (px, px), interpolation=cv2.INTER_LINEAR) for frame in frames]
+    )
 
 
 def recolour(frames: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -97,7 +99,9 @@ def colour_matrix(rng: np.random.Generator, strength: float) -> np.ndarray:
     grey = np.tile(LUMA, (3, 1))
     saturation = 0.0 if rng.random() < 0.3 * strength else saturation
     colour = saturation * np.eye(3) + (1 - saturation) * grey
-    linear = brightness * contrast * colour @ hue_rotation(0.4 * np.pi * strength * rng.uniform(-1, 1))
+    linear = (
+        brightness * contrast * colour @ hue_rotation(0.4 * np.pi * strength * rng.uniform(-1, 1))
+    )
     if rng.random() < 0.2 * strength:
         linear[int(rng.integers(3))] = 0.0
     offset = 127.5 * brightness * (1 - contrast)

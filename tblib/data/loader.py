@@ -59,9 +59,13 @@ def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: b
     """
     n = len(rows)
     if n == 0:
-        raise ConfigError("a pool of videos is empty; lower data.label_fraction or data.val_groups.")
+        raise ConfigError(
+            "a pool of videos is empty; lower data.label_fraction or data.val_groups."
+        )
     if distinct and n < batch:
-        raise ConfigError(f"a batch of {batch} distinct videos was asked of {n}; lower pretrain.batch.")
+        raise ConfigError(
+            f"a batch of {batch} distinct videos was asked of {n}; lower pretrain.batch."
+        )
     if n >= batch:
         epoch, part = divmod(step, n // batch)
         return rows[_order(seed, epoch, n)[part * batch : (part + 1) * batch]]
@@ -89,7 +93,9 @@ class ClipSamples(Dataset):
         return clips, int(self.labels[row]), int(row)
 
 
-def loader(samples: ClipSamples, rows: np.ndarray, first: int, steps: int, workers: int = 0) -> DataLoader:
+def loader(
+    samples: ClipSamples, rows: np.ndarray, first: int, steps: int, workers: int = 0
+) -> DataLoader:
     """Make a loader over steps `first … steps − 1`; `workers` changes speed, never data."""
     stream, seed = samples.stream, samples.seed
 
@@ -99,7 +105,10 @@ def loader(samples: ClipSamples, rows: np.ndarray, first: int, steps: int, worke
             yield [(step, position, int(row)) for position, row in enumerate(chosen)]
 
     return DataLoader(
-        samples, batch_sampler=_Once(addresses, steps - first), num_workers=workers, collate_fn=_collate
+        samples,
+        batch_sampler=_Once(addresses, steps - first),
+        num_workers=workers,
+        collate_fn=_collate,
     )
 
 

@@ -33,7 +33,11 @@ class Supervised(nn.Module):
         """Ask for one random clip of each labelled video in a batch."""
         o = self.options
         augment = Augment(self.px, o.crop_min, o.jitter, erase=0.25)
-        return {"labelled": Stream(self.pool, o.batch, RandomClip(o.clip.frames, o.clip.stride), augment)}
+        return {
+            "labelled": Stream(
+                self.pool, o.batch, RandomClip(o.clip.frames, o.clip.stride), augment
+            )
+        }
 
     def forward(self, labelled: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy and the share of clips classified right."""

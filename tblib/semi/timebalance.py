@@ -29,9 +29,15 @@ class TimeBalance(nn.Module):
         score: s(v) in [0, 1] for every row of the video table, `[N]`.
     """
 
-    def __init__(self, profile: Profile, classes: int, teachers: tuple[nn.Module, nn.Module], score: Tensor):
+    def __init__(
+        self, profile: Profile, classes: int, teachers: tuple[nn.Module, nn.Module], score: Tensor
+    ):
         super().__init__()
-        self.options, self.clip, self.px = profile.student, profile.finetune.clip, profile.data.crop_px
+        self.options, self.clip, self.px = (
+            profile.student,
+            profile.finetune.clip,
+            profile.data.crop_px,
+        )
         self.crop_min, self.jitter = profile.finetune.crop_min, profile.finetune.jitter
         self.learner = Classifier(backbone(profile.model.backbone), classes)
         self.teachers = nn.ModuleList(teachers).requires_grad_(False)
@@ -47,7 +53,10 @@ class TimeBalance(nn.Module):
         """Ask for one random clip of labelled and of unlabelled videos, weakly augmented."""
         views = RandomClip(self.clip.frames, self.clip.stride)
         augment = Augment(self.px, self.crop_min, self.jitter, erase=0.25)
-        sizes = {"labelled": self.options.batch_labelled, "unlabelled": self.options.batch_unlabelled}
+        sizes = {
+            "labelled": self.options.batch_labelled,
+            "unlabelled": self.options.batch_unlabelled,
+        }
         return {pool: Stream(pool, size, views, augment) for pool, size in sizes.items()}
 
     @torch.no_grad()
@@ -66,7 +75,12 @@ class TimeBalance(nn.Module):
         distil_l, distil_u = self._distance(q_l, p_l), self._distance(q_u, p_u)
         o = self.options
         loss = supervised + o.weight_labelled * distil_l + o.weight_unlabelled * distil_u
-        return {"loss": loss, "supervised": supervised, "labelled": distil_l, "unlabelled": distil_u}
+        return {
+            "loss": loss,
+            "supervised": supervised,
+            "labelled": distil_l,
+            "unlabelled": distil_u,
+        }
 
     def _distance(self, logits: Tensor, p: Tensor) -> Tensor:
         if self.options.distance == "kl":

@@ -1,0 +1,98 @@
+"""From a description to a module: which method, starting weights, teachers and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import nn
+
+from . import checkpoint, pretrain, semi
+from .errors import MissingStage
+from .models import Classifier, backbone
+from .runs import Run
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        name: folder of the result under `ckpt/`.
+        method: `invariant`, `distinctive`, `joint`, `supervised` or `timebalance`.
+        init: model whose weights it starts from ("" = random): the whole encoder in pretraining,
+            the backbone otherwise.
+        pool: labelled pool of `supervised`.
+        teachers: the two finetuned teachers of `timebalance`, invariant first.
+        score: column of `similarity.csv` that `timebalance` mixes with.
+        distance: distillation loss of `timebalance`.
+        steps: length.
+        seed: of the initialisation and of every batch.
+    """
+
+    name: str
+    method: str
+    steps: int
+    seed: int
+    init: str = ""
+    pool: str = "labelled"
+    teachers: tuple[str, ...] = ()
+    score: str = ""
+    distance: str = "l2"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Models that must be finished before this one starts."""
+        return tuple(filter(None, (self.init, *self.teachers)))
+
+
+def build_method(run: Run, job: Job) -> nn.Module:
+    """Build a job's method with its starting weights, teachers and scores."""
+    classes = len(run.videos.classes)
+    if job.method in pretrain.METHODS:
+        method = pretrain.METHODS[job.method](run.config)
+        if job.init:
+            checkpoint.load_into(method.learner, run.folder(job.init))
+        return method
+    if job.method == "supervised":
+        method = semi.Supervised(run.config, classes, job.pool)
+    else:
+        student = run.config.student.model_copy(update={"distance": job.distance})
+        config = run.config.model_copy(update={"student": student})
+        teachers = tuple(load_classifier(run, name) for name in job.teachers)
+        method = semi.TimeBalance(config, classes, teachers, scores(run, job.score))
+    if job.init:
+        checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
+    return method
+
+
+def load_classifier(run: Run, name: str) -> Classifier:
+    """Load a finished classifier, in eval mode on the run's device."""
+    model = Classifier(backbone(run.config.model.backbone), len(run.videos.classes))
+    checkpoint.load_into(model, run.folder(name))
+    return model.to(run.device).eval()
+
+
+def load_backbone(run: Run, name: str) -> nn.Module:
+    """Load the backbone of any finished model, in eval mode on the run's device."""
+    model = backbone(run.config.model.backbone)
+    checkpoint.load_into(model, run.folder(name), "backbone")
+    return model.to(run.device).eval()
+
+
+def scores(run: Run, column: str) -> torch.Tensor:
+    """Read one column of `similarity.csv`: a score in [0, 1] per row of the video table.
+
+    Raises:
+        MissingStage: chapter 5 has not written the file, or not this column.
+    """
+    path = run.dir / "similarity.csv"
+    if not path.is_file():
+        raise MissingStage(f"{path} does not exist; run chapter 5 (05_reweighting) first.")
+    table = pd.read_csv(path)
+    if column not in table:
+        raise MissingStage(
+            f"{path} has no column {column!r}; run chapter 5 (05_reweighting) again."
+        )
+    return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
