@@ -16,11 +16,12 @@ from pathlib import Path
 import nbformat
 import pages
 
+from tblib.cards import code_hash
+from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
 from tblib.errors import MissingStage, UserError
 from tblib.io import read_json
 from tblib.notebooks import drop_injected, inputs, read, tagged
-from tblib.runs import code_hash
 
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/")
 

@@ -110,7 +110,7 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> None:
-    from .runs import record
+    from .cards import record
 
     print(record(options.run_dir, options.name))
 

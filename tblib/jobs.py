@@ -18,10 +18,11 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 
 from . import checkpoint, semi
+from .cards import code_hash
 from .config import Profile
 from .errors import MissingStage
 from .progress import interactive
-from .runs import Run, code_hash, open_run
+from .runs import Run, open_run
 from .systems import Job, build_method, scores
 from .train import Plan, fit, read_log
 

@@ -20,15 +20,17 @@ import nbformat
 from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from traitlets import default
 
 from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
-from .config import load_profile, runs_home
 from .errors import ConfigError, UserError, did_you_mean
 from .io import atomic_write
-from .runs import _run_name as run_name
+from .profiles import load_profile, runs_home
 
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"display_name": "Python 3 (ipykernel)", "language": "python"}
+ENCRYPTION = {"supported_encryption": ["curve"]}
+KERNEL = {**LANGUAGE, "name": "python3"}
 METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
 USER_ERRORS = {"UserError", *(cls.__name__ for cls in UserError.__subclasses__()), "DecodeError"}
 
@@ -40,11 +42,11 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self) -> KernelSpec:
         """Describe the kernel: this Python, and plain lines instead of progress bars."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, env={"TB_PROGRESS": "0"}, **_spec_names())
+        return KernelSpec(argv=argv, env={"TB_PROGRESS": "0"}, metadata=ENCRYPTION, **LANGUAGE)
 
-
-def _spec_names() -> dict[str, str]:
-    return {"display_name": KERNEL["display_name"], "language": KERNEL["language"]}
+    @default("transport_encryption")
+    def _encrypt(self) -> str:
+        return "auto"  # spares the reader a warning; nothing leaves this machine either way
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -113,7 +115,7 @@ def execute(
     """
     path, changes = source(chapter), dict(overrides or {})
     config = load_profile(profile, changes, seed)  # says what is wrong before a kernel starts
-    folder = Path(run_dir or runs_home() / run_name(config)).absolute()
+    folder = Path(run_dir or _default_folder(config)).absolute()
     values = {"profile": profile, "run_dir": str(folder), "overrides": changes}
     values |= {} if seed is None else {"seed": seed}
     notebook = read(path)
@@ -128,6 +130,12 @@ def execute(
             f"chapter {path.stem} in {folder} is being run by another process; wait for it, or end "
             "it first."
         ) from None
+
+
+def _default_folder(config: Profile) -> Path:
+    from .runs import run_name  # brings torch, which is seldom needed here
+
+    return runs_home() / run_name(config)
 
 
 def _check_names(path: Path, names: Iterable[str], allowed: Mapping[str, Any]) -> None:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import os
-import platform
-import subprocess
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +13,7 @@ import pandas as pd
 import torch
 
 from . import checkpoint, runtime
+from .cards import run_card
 from .config import Profile
 from .data import cache, datasets, splits
 from .errors import ConfigError, DataError, MissingStage, did_you_mean
@@ -26,17 +21,6 @@ from .io import read_json, write_json
 from .profiles import PROFILES, data_home, load_profile, runs_home
 
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "numpy",
-    "decord",
-    "av",
-    "opencv-python-headless",
-    "scikit-learn",
-)
-# Files that only show results: editing them does not make a trained model out of date.
-SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "__main__")
 
 
 @dataclass(frozen=True)
@@ -120,30 +104,7 @@ class Run:
     def save_metrics(self, values: dict[str, Any]) -> None:
         """Write what this chapter found, and the run card beside it."""
         write_json(self.dir / "metrics" / f"{self.chapter:02d}.json", values)
-        write_json(self.dir / "cards" / f"{self.chapter:02d}.json", self.card())
-
-    def card(self) -> dict[str, Any]:
-        """Describe how this chapter was run: code, machine, seed, time."""
-        return {
-            "chapter": self.chapter,
-            "profile": self.config.name,
-            "config": self.config.digest(),
-            "seed": self.config.seed,
-            "label_fraction": self.config.data.label_fraction,
-            "dataset": self.config.data.dataset,
-            "device": _device_name(self.device),
-            "threads": self.config.runtime.threads,
-            "jobs": self.config.runtime.jobs,
-            "host_cpus": os.cpu_count(),
-            "commit": commit(),
-            "code_hash": code_hash(),
-            "versions": {
-                "python": platform.python_version(),
-                **{p: importlib.metadata.version(p) for p in PACKAGES},
-            },
-            "started": datetime.fromtimestamp(self.started, UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.time() - self.started, 1),
-        }
+        write_json(self.dir / "cards" / f"{self.chapter:02d}.json", run_card(self))
 
 
 def start(namespace: dict[str, Any], chapter: int) -> Run:
@@ -160,7 +121,7 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise ConfigError(f"seed = {seed!r} must be a whole number from 0 to 2147483647.")
     config = load_profile(namespace.get("profile", "smoke"), overrides, seed)
-    folder = Path(run_dir) if run_dir else runs_home() / _run_name(config)
+    folder = Path(run_dir) if run_dir else runs_home() / run_name(config)
     return open_run(config, folder, chapter)
 
 
@@ -175,7 +136,7 @@ def _check_names(namespace: dict[str, Any]) -> None:
     namespace["_parameters_checked"] = True
 
 
-def _run_name(config: Profile) -> str:
+def run_name(config: Profile) -> str:
     """`laptop`, or `laptop-3f2a…` when anything differs from the profile as it stands in its file."""
     if not (PROFILES / f"{config.name}.yaml").is_file():
         return f"{config.name}-{config.digest()}"
@@ -214,80 +175,3 @@ def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
         elif a != b:
             found.append(f"{prefix}{key}: {a!r} there, {b!r} here")
     return found
-
-
-def code_hash(everything: bool = True) -> str:
-    """Twelve digits that change with any line of `tblib`; or only with lines that train models."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root)
-        if everything or name.parts[0].removesuffix(".py") not in SHOWING:
-            digest.update(f"{name}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def commit() -> str:
-    """Return the git commit, with `+` if files were changed since, or `unknown` outside git."""
-    root = Path(__file__).parent.parent
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "tblib", "notebooks"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head.stdout.strip() + ("+" if changed.stdout.strip() else "")
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    for line in (
-        Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    ):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def record(folder: Path, name: str) -> Path:
-    """Keep metrics and run cards of a finished run as `results/<name>.json`.
-
-    Raises:
-        MissingStage: a chapter of the run is missing.
-        DataError: the chapters were not run with the same code.
-    """
-    config = read_json(folder / "config.json")
-    cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
-    if missing := [f"{n:02d}" for n in range(1, 8) if f"{n:02d}" not in cards]:
-        raise MissingStage(
-            f"{folder} has no results of chapters {', '.join(missing)}; run them first."
-        )
-    if len({card["code_hash"] for card in cards.values()}) > 1:
-        raise DataError(
-            f"the chapters in {folder} were run with different code; run it again before recording."
-        )
-    metrics = {stem: read_json(folder / "metrics" / f"{stem}.json") for stem in cards}
-    value = {
-        "name": name,
-        "title": config["title"],
-        "profile": config["name"],
-        "dataset": config["data"]["dataset"],
-        "cards": cards,
-        "metrics": metrics,
-        "config": config,
-    }
-    value["config"]["data"]["root"] = None  # a path of one machine says nothing to another
-    value["config"]["data"]["lists"] = None
-    return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)

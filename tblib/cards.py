@@ -1,0 +1,126 @@
+"""Run cards: which code, machine, seed and settings a number came from; and records of whole runs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .errors import DataError, MissingStage
+from .io import read_json, write_json
+from .profiles import PROFILES
+
+if TYPE_CHECKING:
+    from .runs import Run
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "decord",
+    "av",
+    "opencv-python-headless",
+    "scikit-learn",
+)
+# Files that only show results: editing them does not make a trained model out of date.
+SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "__main__")
+
+
+def run_card(run: Run) -> dict[str, Any]:
+    """Describe how a chapter was run: settings, seed, device, code, versions, time in seconds."""
+    c = run.config
+    return {
+        "chapter": run.chapter,
+        "profile": c.name,
+        "config": c.digest(),
+        "seed": c.seed,
+        "label_fraction": c.data.label_fraction,
+        "dataset": c.data.dataset,
+        "device": _device_name(run.device),
+        "threads": c.runtime.threads,
+        "jobs": c.runtime.jobs,
+        "host_cpus": os.cpu_count(),
+        "commit": commit(),
+        "code_hash": code_hash(),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "started": datetime.fromtimestamp(run.started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - run.started, 1),
+    }
+
+
+def code_hash(everything: bool = True) -> str:
+    """Twelve digits that change with any line of `tblib`; or only with lines that train models."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root)
+        if everything or name.parts[0].removesuffix(".py") not in SHOWING:
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def commit() -> str:
+    """Return the git commit, with `+` if code was changed since, or `unknown` outside git."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--", "tblib", "notebooks/*.py")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    root = Path(__file__).parent.parent
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.is_file() else []:
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def record(folder: Path, name: str) -> Path:
+    """Keep metrics and run cards of a finished run as `results/<name>.json`.
+
+    Raises:
+        MissingStage: a chapter of the run is missing.
+        DataError: the chapters were not run with the same code.
+    """
+    config = read_json(folder / "config.json")
+    cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
+    if missing := [f"{n:02d}" for n in range(1, 8) if f"{n:02d}" not in cards]:
+        raise MissingStage(
+            f"{folder} has no results of chapters {', '.join(missing)}; run them first."
+        )
+    if len({card["code_hash"] for card in cards.values()}) > 1:
+        raise DataError(
+            f"the chapters in {folder} were run with different code; run it again before recording."
+        )
+    metrics = {stem: read_json(folder / "metrics" / f"{stem}.json") for stem in cards}
+    value = {
+        "name": name,
+        "title": config["title"],
+        "profile": config["name"],
+        "dataset": config["data"]["dataset"],
+        "cards": cards,
+        "metrics": metrics,
+        "config": config,
+    }
+    value["config"]["data"]["root"] = None  # a path of one machine says nothing to another
+    value["config"]["data"]["lists"] = None
+    return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)
