@@ -1,0 +1,33 @@
+"""Every figure of the book is a function here: arrays and tables in, a matplotlib Figure out.
+
+Nothing in this package reads files or trains; figures are made without pyplot, so a notebook shows
+each one once and a long run leaks none.  Call `use_book_style()` once before the first figure.
+"""
+
+from .clips import clip_timeline, contact_sheet, frame_strip, views
+from .results import accuracy_bars, confusion, embedding
+from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
+from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
+from .teachers import agreement_map, per_class_difference, score_distribution
+from .training import training_curves
+
+__all__ = [
+    "COLOURS",
+    "FAMILY_COLOURS",
+    "accuracy_bars",
+    "agreement_map",
+    "clip_timeline",
+    "colour",
+    "confusion",
+    "contact_sheet",
+    "embedding",
+    "frame_strip",
+    "per_class_difference",
+    "reweighting_illustration",
+    "score_distribution",
+    "similarity_and_strip",
+    "similarity_pair",
+    "training_curves",
+    "use_book_style",
+    "views",
+]
