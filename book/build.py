@@ -17,7 +17,6 @@ import nbformat
 import pages
 
 from tblib.cards import code_hash
-from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
 from tblib.errors import MissingStage, UserError
 from tblib.io import read_json

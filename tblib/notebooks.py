@@ -24,6 +24,7 @@ from traitlets import default
 
 from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
+from .config import Profile
 from .errors import ConfigError, UserError, did_you_mean
 from .io import atomic_write
 from .profiles import load_profile, runs_home

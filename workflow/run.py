@@ -13,11 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
-from tblib.config import Profile, load_profile, runs_home
+from tblib.config import Profile
 from tblib.errors import UserError
 from tblib.io import read_json, sha256, write_json
-from tblib.runs import code_hash
+from tblib.profiles import load_profile, runs_home
 
 
 def refresh_stamps(folder: Path, profile: Profile) -> None:
