@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, DecodeError
-from ..io import atomic_write, sha256
-from . import manifest, video
+from ..io import atomic_write
+from . import manifest
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
 SHOWN = 5  # bad files named in an error; `data verify` lists all
@@ -61,8 +61,19 @@ def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
             What was decoded stays for the next build.
     """
     folder = Path(folder) / str(px)
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_stale(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder)
+        return FrameCache(folder, px, _fill(videos, px, folder, workers))
+    except OSError as error:
+        raise DataError(
+            f"the frame cache {folder} cannot be written or read ({error}); free space there or "
+            "set TB_DATA to another folder."
+        ) from None
+
+
+def _fill(videos, px: int, folder: Path, workers: int) -> pd.DataFrame:
+    """Put every missing video into the cache; return and record the manifest."""
     record = folder / manifest_name(videos)
     known = manifest.read(record)
     pairs = list(zip(videos.table["video"], videos.table["path"], strict=True))
@@ -72,8 +83,7 @@ def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
     _refuse_bad([item for item in results if isinstance(item, DecodeError)], len(pairs))
     done |= {item["video"]: item for item in results}
     rows = [done[name] for name, _ in pairs]
-    table = manifest.write(record, rows) if todo else pd.DataFrame(rows, columns=manifest.COLUMNS)
-    return FrameCache(folder, px, table)
+    return manifest.write(record, rows) if todo else manifest.as_table(rows)
 
 
 def manifest_name(videos) -> str:
@@ -85,18 +95,20 @@ def manifest_name(videos) -> str:
 
 def _cache_one(name: str, path: str, px: int, folder: Path) -> dict | DecodeError:
     """Decode one video into the cache unless it is there; runs in a worker process."""
-    try:
-        container = video.inspect(path)
-        digest = sha256(path)
+
+    def keep(digest: str, decode) -> int:
         place = _place(folder, digest)
         shape = _intact_shape(place, px)
         if shape is None:
-            frames, container = video.read(path, px)
+            frames = decode()
             atomic_write(place, lambda temporary: np.save(temporary, frames))
             shape = frames.shape
+        return shape[0]
+
+    try:
+        return manifest.row(name, path, px, keep)
     except DecodeError as error:
         return error
-    return manifest.row(name, path, shape[0], container, digest)
 
 
 def _usable(known: dict | None, path: str, folder: Path) -> bool:
@@ -138,6 +150,6 @@ def _refuse_bad(errors: list[DecodeError], total: int) -> None:
 
 def _remove_stale(folder: Path) -> None:
     oldest = time.time() - STALE_SECONDS
-    for temporary in folder.glob("*/.*.part.npy"):
+    for temporary in folder.rglob(".*.part.*"):
         if temporary.stat().st_mtime < oldest:
             temporary.unlink(missing_ok=True)

@@ -71,10 +71,19 @@ def _ucf101_of(profile) -> VideoSet:
 
 
 def _stickactions(profile) -> VideoSet:
-    from ..config import data_home
     from . import stickactions
 
-    sticks = profile.sticks
+    folder = profile.data.root or _generate(profile.sticks)
+    videos = ucf101(folder, folder, 1, profile.data.classes)
+    family = videos.table["class_name"].map(stickactions.FAMILY)
+    return replace(videos, name="stickactions", table=videos.table.assign(family=family))
+
+
+def _generate(sticks) -> Path:
+    """Make the StickActions videos unless they are there; return their folder."""
+    from ..profiles import data_home
+    from . import stickactions
+
     parameters = {
         "px": sticks.px,
         "train_groups": sticks.train_groups,
@@ -86,9 +95,7 @@ def _stickactions(profile) -> VideoSet:
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
     folder = data_home() / f"stickactions-{sticks.px}px-{digest}"
     stickactions.build(folder, **parameters)
-    videos = ucf101(folder, folder, 1, profile.data.classes)
-    family = videos.table["class_name"].map(stickactions.FAMILY)
-    return replace(videos, name="stickactions", table=videos.table.assign(family=family))
+    return folder
 
 
 def ucf101(root, lists=None, split: int = 1, classes=None) -> VideoSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,22 +18,40 @@ from . import video
 
 COLUMNS = ["video", "path", "bytes", "mtime_ns", "sha256", "frames", "fps", "width", "height"]
 TEXT = ["video", "path", "sha256"]
+HANG_SECONDS = 600  # a file that takes longer hangs: a UCF101 clip takes a tenth of a second
 
 
-def row(name: str, path, frames: int, container: video.Container, digest: str | None = None):
-    """Describe one decoded file as a dict with the keys `COLUMNS`."""
+def stamp(path) -> tuple[int, int]:
+    """Return size in bytes and time of last change in ns: if they stay, so did the content."""
     status = Path(path).stat()
-    return {
-        "video": name,
-        "path": str(path),
-        "bytes": status.st_size,
-        "mtime_ns": status.st_mtime_ns,
-        "sha256": digest or sha256(path),
-        "frames": frames,
-        "fps": round(container.fps, 4),
-        "width": container.width,
-        "height": container.height,
-    }
+    return status.st_size, status.st_mtime_ns
+
+
+def row(name: str, path, px: int | None = None, keep=None) -> dict:
+    """Decode one file and describe it as a dict with the keys `COLUMNS`.
+
+    Args:
+        name: the video.
+        path: its file.
+        px: short side of the decoded frames.
+        keep: called with the file's SHA-256 and a function that decodes it to uint8
+            `[N, h, w, 3]`; returns the number of frames.  By default it decodes and counts.
+
+    Raises:
+        DecodeError: the file cannot be read, or changes while it is read.
+    """
+    container = video.inspect(path)
+    before, digest = stamp(path), sha256(path)
+    count = (keep or _count)(digest, lambda: video.decode(path, px))
+    if stamp(path) != before:
+        raise DecodeError(path, "unreadable", "it changed while it was read; run again")
+    size, changed = before
+    seen = [container.fps, container.width, container.height]
+    return dict(zip(COLUMNS, [name, str(path), size, changed, digest, count, *seen], strict=True))
+
+
+def _count(digest: str, decode) -> int:
+    return len(decode())
 
 
 def read(path: Path) -> dict[str, dict]:
@@ -52,9 +71,14 @@ def read(path: Path) -> dict[str, dict]:
 
 def write(path: Path, rows: Iterable[dict]) -> pd.DataFrame:
     """Write rows as CSV, atomically, and return them as a table with `COLUMNS`."""
-    table = pd.DataFrame(list(rows), columns=COLUMNS)
+    table = as_table(rows)
     atomic_write(path, lambda temporary: table.to_csv(temporary, index=False))
     return table
+
+
+def as_table(rows: Iterable[dict]) -> pd.DataFrame:
+    """Return rows as a table with `COLUMNS`."""
+    return pd.DataFrame(list(rows), columns=COLUMNS)
 
 
 def unchanged(known: dict | None, path) -> bool:
@@ -62,10 +86,9 @@ def unchanged(known: dict | None, path) -> bool:
     if known is None or known["path"] != str(path):
         return False
     try:
-        status = Path(path).stat()
+        return stamp(path) == (known["bytes"], known["mtime_ns"])
     except OSError:
         return False
-    return (status.st_size, status.st_mtime_ns) == (known["bytes"], known["mtime_ns"])
 
 
 def verify(videos, workers: int = 2) -> pd.DataFrame:
@@ -84,12 +107,23 @@ def verify(videos, workers: int = 2) -> pd.DataFrame:
 
 
 def run_all(function, arguments: list[tuple], workers: int, desc: str) -> list:
-    """Call `function` on each tuple of arguments in worker processes and keep the order."""
+    """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
+
+    Raises:
+        DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
+    """
     if not arguments:
         return []
-    parallel = Parallel(n_jobs=workers, return_as="generator")
+    limit = HANG_SECONDS if workers > 1 else None  # within this process nothing can be stopped
+    parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
     results = parallel(delayed(_single_threaded)(function, *item) for item in arguments)
-    return list(track(results, desc, total=len(arguments)))
+    done = []
+    try:
+        done.extend(track(results, desc, total=len(arguments)))
+    except (TimeoutError, multiprocessing.TimeoutError):
+        detail = f"decoding it did not end within {HANG_SECONDS} s"
+        raise DecodeError(arguments[len(done)][1], "unreadable", detail) from None
+    return done
 
 
 def _single_threaded(function, *arguments):
@@ -100,8 +134,7 @@ def _single_threaded(function, *arguments):
 
 def _report(name: str, path: str) -> dict:
     try:
-        frames, container = video.read(path)
+        return row(name, path) | {"reason": "", "detail": ""}
     except DecodeError as error:
         blank = dict.fromkeys(COLUMNS, np.nan) | {"video": name, "path": path}
         return blank | {"reason": error.reason, "detail": error.detail}
-    return row(name, path, len(frames), container) | {"reason": "", "detail": ""}

@@ -1,0 +1,128 @@
+"""One table for every dataset: official lists, classes, groups, and files that exist."""
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import UCF_CLASSES
+
+from tblib.data import datasets
+from tblib.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def root(tiny_root, tmp_path):
+    return Path(shutil.copytree(tiny_root, tmp_path / "videos"))
+
+
+def rewrite(path: Path, change):
+    path.write_text(change(path.read_text()))
+
+
+@pytest.mark.parametrize("split, train, test", [(1, 819, 306), (2, 810, 315), (3, 799, 326)])
+def test_official_splits_of_nine_real_classes(ucf_root, split, train, test):
+    videos = datasets.ucf101(ucf_root, split=split, classes=UCF_CLASSES)
+    table = videos.table
+    assert table["split"].value_counts().to_dict() == {"train": train, "test": test}
+    assert videos.classes == UCF_CLASSES and videos.name == f"ucf101-split{split}"
+    assert list(table.columns) == datasets.COLUMNS
+    assert table.index.equals(table.reset_index(drop=True).index)
+    assert table["video"].is_unique and table["path"].is_unique
+    assert (table["label"].map(dict(enumerate(UCF_CLASSES))) == table["class_name"]).all()
+    sides = table.groupby("group")["split"].nunique()
+    assert (sides == 1).all() and len(sides) == 9 * 25
+
+
+@pytest.mark.parametrize("folder", ["", "UCF-101", "ucf101-9-mp4"])
+def test_root_may_be_the_parent_the_folder_or_the_mp4_copy(shared_data, folder):
+    videos = datasets.ucf101(shared_data / folder, classes=("Punch",))
+    assert len(videos.table) == 160 and videos.table["label"].eq(0).all()
+    suffix = ".mp4" if "mp4" in folder else ".avi"
+    assert videos.table["path"].str.endswith(suffix).all()
+
+
+def test_all_classes_of_the_full_lists_are_known(shared_data):
+    with pytest.raises(DataError, match="12195 of 13320 listed videos are not in") as caught:
+        datasets.ucf101(shared_data)
+    assert "ApplyEyeMakeup/v_ApplyEyeMakeup_g08_c01" in str(caught.value)
+    assert "Archery, BabyCrawling" in str(caught.value)
+
+
+def test_tiny_dataset(root):
+    videos = datasets.ucf101(root)
+    assert videos.classes == ("Walk", "Jump") and len(videos.table) == 16
+    first = videos.table.iloc[0]
+    assert first["video"] == "Walk/v_Walk_g02_c01" and first["group"] == "Walk/g02"
+    assert first["path"] == str(root / "Walk/v_Walk_g02_c01.avi") and first["family"] == ""
+
+
+def test_class_filter_follows_the_order_of_the_list(root):
+    videos = datasets.ucf101(root, classes=("Jump", "Walk"))
+    assert videos.classes == ("Walk", "Jump")
+    only = datasets.ucf101(root, classes=("Jump",))
+    assert only.classes == ("Jump",) and only.table["label"].eq(0).all()
+
+
+def test_mp4_stands_in_for_a_missing_avi_only(root):
+    (root / "Walk/v_Walk_g02_c01.avi").rename(root / "Walk/v_Walk_g02_c01.mp4")
+    shutil.copy(root / "Walk/v_Walk_g02_c02.avi", root / "Walk/v_Walk_g02_c02.mp4")
+    paths = datasets.ucf101(root).table["path"]
+    assert paths[0].endswith("g02_c01.mp4") and paths[1].endswith("g02_c02.avi")
+
+
+def test_missing_videos_are_counted_after_the_class_filter(root):
+    shutil.rmtree(root / "Walk")
+    with pytest.raises(DataError, match=r"8 of 16 listed .*Walk/v_Walk_g02_c01.* \(Jump"):
+        datasets.ucf101(root)
+    assert len(datasets.ucf101(root, classes=("Jump",)).table) == 8
+
+
+def test_unknown_class_gets_a_suggestion(root):
+    with pytest.raises(DataError, match="'Wolk' is unknown: did you mean 'Walk'"):
+        datasets.ucf101(root, classes=("Wolk",))
+
+
+def test_group_on_both_sides_is_refused_with_both_lines(root):
+    rewrite(root / "ucfTrainTestlist/testlist01.txt",
+            lambda text: text + "Jump/v_Jump_g03_c09.avi\n")  # fmt: skip
+    with pytest.raises(
+        DataError, match=r"testlist01.txt line 5: group Jump/g03.*list01.txt line 9"
+    ):
+        datasets.ucf101(root)
+
+
+def test_class_without_test_videos_is_refused(root):
+    rewrite(root / "ucfTrainTestlist/testlist01.txt", lambda text: text[: text.index("Jump")])
+    with pytest.raises(DataError, match="test list .* no video of the class Jump"):
+        datasets.ucf101(root)
+
+
+def test_missing_folder_lists_and_split_say_what_to_do(root, tmp_path):
+    with pytest.raises(DataError, match="none does not exist.*Download UCF101"):
+        datasets.ucf101(tmp_path / "none")
+    with pytest.raises(DataError, match="trainlist02.txt does not exist"):
+        datasets.ucf101(root, split=2)
+    (root / "ucfTrainTestlist").rename(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="no classInd.txt in .*data.lists"):
+        datasets.ucf101(root)
+    assert len(datasets.ucf101(root, lists=tmp_path / "elsewhere").table) == 16
+
+
+def profile(**data):
+    fields = {"dataset": "ucf101", "root": None, "lists": None, "split": 1, "classes": None}
+    return SimpleNamespace(data=SimpleNamespace(**fields | data))
+
+
+def test_load_finds_ucf101_by_profile_or_environment(root, monkeypatch):
+    monkeypatch.delenv("UCF101_ROOT", raising=False)
+    with pytest.raises(DataError, match="Download UCF101 .*UCF101_ROOT"):
+        datasets.load(profile())
+    assert len(datasets.load(profile(root=root)).table) == 16
+    monkeypatch.setenv("UCF101_ROOT", str(root))
+    assert len(datasets.load(profile(classes=("Walk",))).table) == 8
+
+
+def test_load_refuses_an_unknown_dataset():
+    with pytest.raises(ConfigError, match="did you mean 'ucf101'"):
+        datasets.load(profile(dataset="ucf10"))

@@ -1,0 +1,201 @@
+"""Label subsets: nested, balanced, whole groups, the same for every class filter."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import UCF_CLASSES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tblib.data import datasets, splits
+from tblib.errors import DataError
+
+
+def table_of(sizes: dict[str, list[int]]) -> pd.DataFrame:
+    """Make a table: for each class, the number of videos of each group; group g01 is the test."""
+    rows = [
+        {
+            "video": f"{name}/v_{name}_g{group:02d}_c{clip:02d}",
+            "class_name": name,
+            "group": f"{name}/g{group:02d}",
+            "split": "test" if group == 1 else "train",
+        }
+        for name, groups in sizes.items()
+        for group, count in enumerate(groups, 1)
+        for clip in range(1, count + 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+group_sizes = st.lists(st.integers(1, 7), min_size=5, max_size=10)
+tables = st.lists(group_sizes, min_size=1, max_size=4).map(
+    lambda sizes: table_of({f"Class{at}": groups for at, groups in enumerate(sizes)})
+)
+fractions = st.floats(0.05, 0.5)
+seeds = st.integers(0, 50)
+
+
+def subset(table, fraction, seed):
+    """Return the subset, or None where the table is too small for it (another test's matter)."""
+    try:
+        return splits.label_subset(table, fraction, seed)
+    except DataError:
+        return None
+
+
+@given(tables, fractions, fractions, seeds)
+@settings(max_examples=60, deadline=None)
+def test_subsets_are_nested_balanced_and_of_training_videos(table, one, two, seed):
+    small, large = subset(table, min(one, two), seed), subset(table, max(one, two), seed)
+    if small is None or large is None:
+        return
+    assert set(small) <= set(large)
+    train = table[table["split"] == "train"]
+    counts = table.iloc[large]["class_name"].value_counts()
+    n = max(1, round(max(one, two) * len(train) / train["class_name"].nunique()))
+    assert counts.eq(n).all() and len(counts) == table["class_name"].nunique()
+    assert table.iloc[large]["split"].eq("train").all()
+    assert (np.diff(large) > 0).all()
+
+
+@given(tables, fractions, seeds)
+@settings(max_examples=60, deadline=None)
+def test_at_most_one_group_per_class_is_cut(table, fraction, seed):
+    chosen = subset(table, fraction, seed)
+    if chosen is None:
+        return
+    train = table[table["split"] == "train"]
+    taken = table.iloc[chosen].groupby("group").size()
+    cut = [group for group, count in taken.items() if count < (train["group"] == group).sum()]
+    assert pd.Series(cut).str.partition("/")[0].is_unique if cut else True
+
+
+@given(tables, fractions, seeds, st.integers(0, 2))
+@settings(max_examples=60, deadline=None)
+def test_roles_keep_groups_apart_and_validation_fixed(table, fraction, seed, val_groups):
+    try:
+        role = splits.roles(table, fraction, seed, val_groups)
+    except DataError:
+        return
+    assert role.index.equals(table.index) and set(role) <= set(splits.ROLES)
+    assert ((role == "test") == (table["split"] == "test")).all()
+    for left, right in [("labelled", "unlabelled"), ("val", "labelled"), ("val", "unlabelled"),
+                        ("spare", "unlabelled"), ("val", "spare")]:  # fmt: skip
+        assert not set(table["group"][role == left]) & set(table["group"][role == right])
+    assert set(table["group"][role == "spare"]) <= set(table["group"][role == "labelled"])
+    last = table[table["split"] == "train"].groupby("class_name")["group"].unique()
+    expected = {group for groups in last for group in sorted(groups)[::-1][:val_groups]}
+    assert set(table["group"][role == "val"]) == expected
+
+
+@given(seeds, fractions)
+@settings(max_examples=40, deadline=None)
+def test_class_filter_and_row_order_do_not_change_the_choice(seed, fraction):
+    table = table_of({name: [2, 3, 4, 3, 4, 2] for name in ("A", "B", "C")})
+    whole = set(table["video"].iloc[splits.label_subset(table, fraction, seed)])
+    one = table[table["class_name"] == "B"].reset_index(drop=True)
+    shuffled = table.sample(frac=1, random_state=seed)
+    assert set(one["video"].iloc[splits.label_subset(one, fraction, seed)]) == {
+        video for video in whole if video.startswith("B/")
+    }
+    again = shuffled["video"].iloc[splits.label_subset(shuffled, fraction, seed)]
+    assert set(again) == whole
+
+
+def test_seeds_differ_and_repeat():
+    table = table_of({"A": [2] + [3] * 12, "B": [2] + [3] * 12})
+    chosen = [tuple(splits.label_subset(table, 0.2, seed)) for seed in range(8)]
+    assert len(set(chosen)) >= 6
+    assert chosen[3] == tuple(splits.label_subset(table, 0.2, 3))
+
+
+def test_choice_is_the_same_on_every_machine_and_version():
+    """Recorded runs name a seed; a change here would silently change their labels."""
+    table = table_of({"A": [1, 3, 3, 3], "B": [1, 3, 3, 3]})
+    names = table["video"].iloc[splits.label_subset(table, 0.45, 0)]
+    short = [name.partition("v_")[2] for name in names]
+    assert short[:4] == ["A_g03_c01", "A_g03_c02", "A_g03_c03", "A_g04_c01"]
+    assert short[4:] == ["B_g02_c02", "B_g04_c01", "B_g04_c02", "B_g04_c03"]
+
+
+def test_fraction_1_means_everything_even_when_unbalanced():
+    table = table_of({"A": [1, 2, 2], "B": [1, 9, 9]})
+    assert len(splits.label_subset(table, 1.0, 0)) == 22
+    assert splits.roles(table, 1.0, 0).value_counts().to_dict() == {"labelled": 22, "test": 2}
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan"), 10])
+def test_fraction_out_of_range(fraction):
+    with pytest.raises(DataError, match="above 0 and at most 1"):
+        splits.label_subset(table_of({"A": [1, 2, 2]}), fraction, 0)
+
+
+def test_fraction_too_small_says_the_smallest():
+    table = table_of({"A": [1, 5, 5]})
+    with pytest.raises(DataError, match="the smallest is 0.0500"):
+        splits.label_subset(table, 0.049, 0)
+    assert len(splits.label_subset(table, 0.05, 0)) == 1
+
+
+def test_class_too_small_says_which_and_the_largest_fraction():
+    table = table_of({"A": [1, 2, 2], "B": [1, 8, 8]})
+    with pytest.raises(DataError, match="class A has 4 .* 8 of each .* fraction is 0.400"):
+        splits.label_subset(table, 0.8, 0)
+    assert len(splits.label_subset(table, 0.4, 0)) == 8
+
+
+def test_validation_may_not_take_everything():
+    table = table_of({"A": [1, 2, 2]})
+    with pytest.raises(DataError, match="class A has 2 training groups, so at most 1"):
+        splits.roles(table, 0.5, 0, val_groups=2)
+    with pytest.raises(DataError, match="0 or larger"):
+        splits.roles(table, 0.5, 0, val_groups=-1)
+
+
+def test_published_list_formats_and_class_filter(tmp_path):
+    table = table_of({"A": [1, 2, 2], "B": [1, 2, 2]})
+    path = tmp_path / "list.txt"
+    path.write_text("A/v_A_g02_c01 120 0\nZ/v_Z_g02_c01 99 7\nB/v_B_g03_c02.avi 1\n")
+    role = splits.roles(table, 0.5, 0, label_list=path)
+    assert table["video"][role == "labelled"].tolist() == ["A/v_A_g02_c01", "B/v_B_g03_c02"]
+    assert role.value_counts().to_dict() == {"unlabelled": 6, "labelled": 2, "test": 2}
+
+
+@pytest.mark.parametrize(
+    "line, says",
+    [
+        ("A/v_A_g09_c01 120 0", "is not in the dataset"),
+        ("A/v_A_g01_c01 120 0", "set aside for testing"),
+        ("A/v_A_g03_c01 120 0", "set aside for testing or validation"),
+    ],
+)
+def test_published_list_with_a_wrong_entry_names_the_line(tmp_path, line, says):
+    path = tmp_path / "list.txt"
+    path.write_text(f"A/v_A_g02_c01 120 0\n{line}\n")
+    with pytest.raises(DataError, match=f"line 2: .*{says}"):
+        splits.roles(table_of({"A": [1, 2, 2]}), 0.5, 0, val_groups=1, label_list=path)
+
+
+def test_published_list_without_our_classes_is_refused(tmp_path):
+    (tmp_path / "list.txt").write_text("Z/v_Z_g02_c01 99 7\n")
+    with pytest.raises(DataError, match="no video of the classes A"):
+        splits.roles(table_of({"A": [1, 2]}), 0.5, 0, label_list=tmp_path / "list.txt")
+
+
+@pytest.mark.parametrize("percent, labelled", [(5, 35), (10, 86), (20, 182), (50, 406)])
+def test_published_ucf101_lists(shared_data, ucf_root, percent, labelled):
+    table = datasets.ucf101(ucf_root, classes=UCF_CLASSES).table
+    name = f"ucf101_train_{percent}_percent_labeled_split_1_rawframes.txt"
+    path = shared_data / "splits/videossl/ucf101/videossl_splits" / name
+    role = splits.roles(table, 0.1, 0, label_list=path)
+    assert role.value_counts().to_dict() == {
+        "labelled": labelled,
+        "unlabelled": 819 - labelled,
+        "test": 306,
+    }
+
+
+def test_own_subset_of_real_classes_is_balanced(ucf_root):
+    table = datasets.ucf101(ucf_root, classes=UCF_CLASSES).table
+    role = splits.roles(table, 0.05, 0)
+    assert table["class_name"][role == "labelled"].value_counts().eq(5).all()
