@@ -1,4 +1,4 @@
-"""Run cards: which code, machine, seed and settings a number came from; and records of whole runs."""
+"""Run cards: which code, machine and settings a number came from; and records of whole runs."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def record(folder: Path, name: str) -> Path:
 
     Raises:
         MissingStage: a chapter of the run is missing.
-        DataError: the chapters were not run with the same code.
+        DataError: the chapters were not run with the same code and settings.
     """
     config = read_json(folder / "config.json")
     cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
@@ -110,6 +110,10 @@ def record(folder: Path, name: str) -> Path:
     if len({card["code_hash"] for card in cards.values()}) > 1:
         raise DataError(
             f"the chapters in {folder} were run with different code; run it again before recording."
+        )
+    if len({card["config"] for card in cards.values()}) > 1:
+        raise DataError(
+            f"the chapters in {folder} were run with different settings; run them again in order."
         )
     metrics = {stem: read_json(folder / "metrics" / f"{stem}.json") for stem in cards}
     value = {

@@ -40,14 +40,14 @@ def latest_state(folder: Path) -> dict[str, Any] | None:
     for path in sorted(folder.glob("state_*.pt"), reverse=True):
         problem = _problem(path)
         if problem is None:
-            return torch.load(path, weights_only=True)
+            return torch.load(path, weights_only=True, map_location="cpu")
         print(f"checkpoint {path} skipped: {problem}", flush=True)
     return None
 
 
 def drop_states(folder: Path) -> None:
-    """Delete training states once the finished model exists."""
-    for path in folder.glob("state_*"):
+    """Delete training states, also half-written ones, once the finished model exists."""
+    for path in [*folder.glob("state_*"), *folder.glob(".state_*.part.*")]:
         path.unlink()
 
 
@@ -107,6 +107,6 @@ def _problem(path: Path) -> str | None:
     """Say why a file does not match its note, or None."""
     try:
         noted = read_json(path.with_suffix(".json"))["sha256"]
-    except (DataError, KeyError):
+    except (DataError, KeyError, TypeError):
         return "its note is missing or unreadable"
     return None if sha256(path) == noted else "its SHA-256 differs from the note"

@@ -9,9 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -24,6 +31,14 @@ class Section(BaseModel):
     """Base of all sections: frozen, and no name is accepted that is not listed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where a number is meant; Python would read them as 1 and 0."""
+        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError("a number or text is needed here, not true or false")
+        return value
 
 
 class Data(Section):
@@ -183,6 +198,8 @@ class Profile(Section):
     def _consistent(self) -> Profile:
         if self.data.crop_px > self.data.cache_px:
             raise ValueError("data.crop_px must not exceed data.cache_px")
+        if self.pretrain.clip.frames % self.pretrain.slots:
+            raise ValueError("pretrain.clip.frames must be a multiple of pretrain.slots")
         if self.sticks.frames_min > self.sticks.frames_max:
             raise ValueError("sticks.frames_min must not exceed sticks.frames_max")
         return self

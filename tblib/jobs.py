@@ -134,10 +134,8 @@ def _last_step(run: Run, job: Job) -> int:
 
 def _say(run: Run, job: Job, begin: float) -> None:
     last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
-    print(
-        f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({time.monotonic() - begin:.0f} s)",
-        flush=True,
-    )
+    seconds = time.monotonic() - begin
+    print(f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)", flush=True)
 
 
 def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
@@ -169,6 +167,7 @@ def _digest(run: Run, job: Job) -> str:
             asdict(job),
             inputs,
             frames,
+            run.pool.roles.tolist(),
             score,
             code_hash(everything=False),
         ]

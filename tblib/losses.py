@@ -103,7 +103,7 @@ def squared_distance(q: Tensor, p: Tensor) -> Tensor:
         p: target probabilities `[B, K]`; no gradient flows into them.
 
     Returns:
-        Scalar in [0, 2]: summed, not averaged, over classes, so that its weight does not depend on K.
+        Scalar in [0, 2]: a sum, not a mean, over classes, so its weight does not depend on K.
     """
     return (q - p.detach()).square().sum(dim=1).mean()
 

@@ -49,7 +49,7 @@ def _conv(
 class TinyR3D(nn.Module):
     """A small slow-type residual network: spatial filters early, space-time filters late.
 
-    Time 8-8-4-4 and space /32 for eight frames; about half a million parameters.  Fine appearance
+    Time 8-8-4-4 and space /16 for eight frames; about half a million parameters.  Fine appearance
     is what small networks lose first, so full 3×3×3 filters are kept for the last two stages.
     """
 

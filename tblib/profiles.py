@@ -104,7 +104,8 @@ def _sentence(error: ValidationError) -> str:
 def _problem(item: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "profile"
     if item["type"] == "extra_forbidden":
-        return f"{where} is not a known name; {did_you_mean(str(item['loc'][-1]), _fields(item['loc'][:-1]))}."
+        *section, name = item["loc"]
+        return f"{where} is not a known name; {did_you_mean(name, _fields(section))}."
     message = item["msg"].removeprefix("Value error, ")
     return (
         f"{where} = {item['input']!r}: {message[0].lower()}{message[1:]}."
@@ -113,7 +114,7 @@ def _problem(item: dict[str, Any]) -> str:
     )
 
 
-def _fields(location: tuple) -> list[str]:
+def _fields(location: list) -> list[str]:
     """List the field names of the section at `location`."""
     model: Any = Profile
     for part in location:

@@ -25,7 +25,7 @@ def similarity_matrix(h: Tensor) -> Tensor:
 
 
 def raw_similarity(h: Tensor) -> Tensor:
-    """Mean similarity of different clips of a video, eq. :eq:`eq-similarity`: `[..., n, D]` to `[...]`.
+    """Average over pairs of different clips, eq. :eq:`eq-similarity`: `[..., n, D]` to `[...]`.
 
     A video whose clips all look alike has 1.
     """

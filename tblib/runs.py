@@ -21,6 +21,7 @@ from .io import read_json, write_json
 from .profiles import PROFILES, data_home, load_profile, runs_home
 
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
+POOLS = ("train", "labelled", "unlabelled", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,8 @@ class Pool:
             DataError: the name is none of train, labelled, unlabelled, val, test.
         """
         members = {"train": ("labelled", "unlabelled", "spare")}.get(name, (name,))
-        if name not in ("train", "labelled", "unlabelled", "val", "test"):
-            raise DataError(
-                f"pool {name!r}: {did_you_mean(name, ['train', 'labelled', 'unlabelled', 'val', 'test'])}."
-            )
+        if name not in POOLS:
+            raise DataError(f"pool {name!r} is unknown; {did_you_mean(name, POOLS)}.")
         return np.flatnonzero(self.roles.isin(members))
 
 
@@ -58,6 +57,12 @@ class Run:
     def videos(self) -> datasets.VideoSet:
         """The table of videos."""
         return datasets.load(self.config)
+
+    @property
+    def families(self) -> dict[str, str] | None:
+        """Class name to `persistent` or `phased`; None for data without such knowledge."""
+        known = dict(zip(self.videos.table.class_name, self.videos.table.family, strict=True))
+        return known if all(known.values()) else None
 
     @cached_property
     def pool(self) -> Pool:
@@ -97,7 +102,8 @@ class Run:
             )
         if read_json(card)["config"] != self.config.digest():
             raise MissingStage(
-                f"chapter {chapter} in {self.dir} was run with other settings; run chapter {chapter} again."
+                f"chapter {chapter} in {self.dir} was run with other settings; "
+                f"run chapter {chapter} again."
             )
         return read_json(self.dir / "metrics" / f"{chapter:02d}.json")
 
@@ -120,6 +126,8 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
     seed, overrides, run_dir = (namespace.get(n) for n in ("seed", "overrides", "run_dir"))
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise ConfigError(f"seed = {seed!r} must be a whole number from 0 to 2147483647.")
+    if not isinstance(run_dir or "", str | Path):
+        raise ConfigError(f"run_dir = {run_dir!r} must be the path of a folder, or '' for runs/.")
     config = load_profile(namespace.get("profile", "smoke"), overrides, seed)
     folder = Path(run_dir) if run_dir else runs_home() / run_name(config)
     return open_run(config, folder, chapter)
@@ -137,7 +145,7 @@ def _check_names(namespace: dict[str, Any]) -> None:
 
 
 def run_name(config: Profile) -> str:
-    """`laptop`, or `laptop-3f2a…` when anything differs from the profile as it stands in its file."""
+    """`laptop`, or `laptop-3f2a…` when anything differs from the profile in its file."""
     if not (PROFILES / f"{config.name}.yaml").is_file():
         return f"{config.name}-{config.digest()}"
     plain = load_profile(config.name).digest() == config.digest()
@@ -152,6 +160,8 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
         ConfigError: it belongs to other settings; the first differences are listed.
     """
     note = folder / "config.json"
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"run_dir {folder} is a file; name a folder.")
     if chapter == 1:
         write_json(note, config.model_dump(mode="json"))
     elif not note.is_file():

@@ -17,7 +17,9 @@ def device(name: str) -> torch.device:
     """
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ConfigError("runtime.device = 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'.")
+        raise ConfigError(
+            "runtime.device = 'cuda', but torch finds no CUDA device; use 'auto' or 'cpu'."
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 

@@ -57,26 +57,26 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
         The trained learner, in eval mode.
 
     Raises:
-        UserError: the loss became infinite or not a number; the last state is kept.
+        UserError: the loss or its gradient became infinite or not a number; the last state is kept.
     """
     method.to(device).train()
     optimiser = torch.optim.AdamW(
         method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay
     )
-    first = _resume(method, optimiser, plan)
-    log = _Log(plan.folder / "metrics.jsonl", first)
+    first, pending = _resume(method, optimiser, plan)
+    log = _Log(plan.folder / "metrics.jsonl", first, pending)
     for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
         torch.manual_seed(plan.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, plan)
         values = method(**batches)
-        _check(values["loss"], step, batches, plan)
         optimiser.zero_grad(set_to_none=True)
         values["loss"].backward()
+        _check(values["loss"], method.learner, step, batches, plan)
         optimiser.step()
         log.add(step, values, last=step == plan.steps - 1)
         if (step + 1) % plan.checkpoint_every == 0 and step + 1 < plan.steps:
-            _save(method, optimiser, plan, step + 1)
+            _save(method, optimiser, log, plan, step + 1)
     return method.learner.eval()
 
 
@@ -91,39 +91,46 @@ def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
         yield {name: to_device(batch, device) for name, batch in zip(streams, step, strict=True)}
 
 
-def _check(loss: Tensor, step: int, batches: dict, plan: Plan) -> None:
-    if not torch.isfinite(loss):
+def _check(loss: Tensor, learner: nn.Module, step: int, batches: dict, plan: Plan) -> None:
+    """Stop before a step that would spoil the weights; one look at the device for both numbers."""
+    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    if not torch.isfinite(loss + norm):
         rows = {name: batch.row.tolist() for name, batch in batches.items()}
+        what = "gradient" if torch.isfinite(loss) else "loss"
+        value = norm.item() if torch.isfinite(loss) else loss.item()
         raise UserError(
-            f"the loss became {loss.item()} at step {step} (seed {plan.seed}, video rows {rows}); "
+            f"the {what} became {value} at step {step} (seed {plan.seed}, video rows {rows}); "
             "lower the learning rate. The last saved state is kept."
         )
 
 
-def _save(method, optimiser, plan: Plan, step: int) -> None:
+def _save(method, optimiser, log: _Log, plan: Plan, step: int) -> None:
     state = {
         "learner": method.learner.state_dict(),
         "optimiser": optimiser.state_dict(),
         "step": step,
+        "pending": log.pending,
     }
     checkpoint.save_state(plan.folder, step, state)
 
 
-def _resume(method, optimiser, plan: Plan) -> int:
+def _resume(method, optimiser, plan: Plan) -> tuple[int, list]:
+    """Load the newest whole state; return the next step and the values not yet in the log."""
     state = checkpoint.latest_state(plan.folder)
     if state is None:
-        return 0
+        return 0, []
     method.learner.load_state_dict(state["learner"])
     optimiser.load_state_dict(state["optimiser"])
-    return state["step"]
+    return state["step"], state["pending"]
 
 
 class _Log:
     """One JSON line every few steps: the mean of each value since the last line."""
 
-    def __init__(self, path: Path, first: int):
+    def __init__(self, path: Path, first: int, pending: list[dict[str, Tensor]]):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.pending = path, []
+        self.path, self.pending = path, pending
         kept = [line for line in read_log(path) if line["step"] <= first]
         path.write_text("".join(json.dumps(line) + "\n" for line in kept))
 

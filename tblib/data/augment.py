@@ -80,7 +80,7 @@ def resize(frames: np.ndarray, px: int) -> np.ndarray:
 
 
 def recolour(frames: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Apply one 3×4 colour matrix (offset in grey levels) to all pixels, saturating at 0 and 255."""
+    """Apply one 3×4 colour matrix (offset in grey levels) to all pixels, clipped to 0 … 255."""
     t, h, w, _ = frames.shape
     flat = np.ascontiguousarray(frames).reshape(t * h, w, 3)
     return cv2.transform(flat, matrix).reshape(t, h, w, 3)

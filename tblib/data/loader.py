@@ -41,7 +41,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips on the device: `clips` float `[V, B, 3, T, H, W]` in [0, 1], `label` and `row` `[B]`."""
+    """A batch on the device: `clips` `[V, B, 3, T, H, W]` in [0, 1], `label` and `row` `[B]`."""
 
     clips: torch.Tensor
     label: torch.Tensor

@@ -66,7 +66,7 @@ class TimeBalance(nn.Module):
         return mix(p_inv, p_dist, self.score[row])
 
     def forward(self, labelled: Batch, unlabelled: Batch) -> dict[str, Tensor]:
-        """Return the total loss and its parts; student and teachers see the same augmented clips."""
+        """Return the total loss and its parts; student and teachers see the same clips."""
         q_l, q_u = self.learner(labelled.clips[0]), self.learner(unlabelled.clips[0])
         clips = torch.cat([labelled.clips[0], unlabelled.clips[0]])
         target = self.target(clips, torch.cat([labelled.row, unlabelled.row]))
