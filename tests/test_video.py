@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import moving_frames, write_video
 
-from tblib.data import video
+from tblib.data import container, video
 from tblib.errors import DecodeError
 
 REAL = ("Archery/v_Archery_g01_c01", "Punch/v_Punch_g05_c03", "Surfing/v_Surfing_g10_c02")
@@ -89,7 +89,7 @@ def test_channels_are_red_green_blue(tmp_path):
 
 def test_container_tells_size_and_rate(tmp_path):
     path = write_video(tmp_path / "a.mp4", moving_frames(12), rate=30)
-    assert video.inspect(path) == video.Container(12, 12, 30.0, 64, 48)
+    assert container.inspect(path) == container.Container(12, 12, 30.0, 64, 48)
 
 
 def _cut(path: Path, share: float) -> Path:

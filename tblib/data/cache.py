@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -151,5 +152,6 @@ def _refuse_bad(errors: list[DecodeError], total: int) -> None:
 def _remove_stale(folder: Path) -> None:
     oldest = time.time() - STALE_SECONDS
     for temporary in folder.rglob(".*.part.*"):
-        if temporary.stat().st_mtime < oldest:
-            temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another build was quicker
+            if temporary.stat().st_mtime < oldest:
+                temporary.unlink()

@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from ..errors import DecodeError
 from ..io import atomic_write, sha256
 from ..progress import track
-from . import video
+from . import container, video
 
 COLUMNS = ["video", "path", "bytes", "mtime_ns", "sha256", "frames", "fps", "width", "height"]
 TEXT = ["video", "path", "sha256"]
@@ -40,13 +40,13 @@ def row(name: str, path, px: int | None = None, keep=None) -> dict:
     Raises:
         DecodeError: the file cannot be read, or changes while it is read.
     """
-    container = video.inspect(path)
+    about = container.inspect(path)
     before, digest = stamp(path), sha256(path)
     count = (keep or _count)(digest, lambda: video.decode(path, px))
     if stamp(path) != before:
         raise DecodeError(path, "unreadable", "it changed while it was read; run again")
     size, changed = before
-    seen = [container.fps, container.width, container.height]
+    seen = [about.fps, about.width, about.height]
     return dict(zip(COLUMNS, [name, str(path), size, changed, digest, count, *seen], strict=True))
 
 

@@ -10,37 +10,22 @@ from __future__ import annotations
 import os
 import platform
 import re
-import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice, pairwise
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ..errors import DecodeError, UserError
+from .container import check_complete, inspect, slack
 
 # How often decord polls its decoder thread for the last frames.  At 128 it gave up on one good file
 # in six here; a broken file still fails within a second at this value.
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "20480")
 
 CHUNK = 64  # frames per call to decord: bounds the memory of full-size frames when px is given
-# Headers of AVI files with packed B-frames promise one or two frames more than there are.
-SLACK_FRAMES, SLACK_SHARE = 2, 0.02
-NARROW = 64  # pixels
+NARROW = 64  # pixels; see _decode_narrow
 FROZEN_SHARE = 0.9  # of frames equal to the one before
-
-
-@dataclass(frozen=True)
-class Container:
-    """What the file says about itself, before a frame is decoded."""
-
-    frames: int  # promised
-    packets: int  # really there
-    fps: float
-    width: int
-    height: int
 
 
 def decode(path, px: int | None = None, max_frames: int | None = None) -> np.ndarray:
@@ -58,85 +43,13 @@ def decode(path, px: int | None = None, max_frames: int | None = None) -> np.nda
         DecodeError: the file is missing, empty, not a video, without a video stream, cut short,
             one repeated picture, or unreadable; `.reason` says which.
     """
-    return read(path, px, max_frames)[0]
-
-
-def read(path, px=None, max_frames=None) -> tuple[np.ndarray, Container]:
-    """Return the frames like `decode`, and what the container says."""
     container = inspect(path)
     forward = _decode_narrow if container.width < NARROW else _decode_forward
     frames = forward(path, px, max_frames)
     if max_frames is None or len(frames) < max_frames:
-        _check_complete(path, len(frames), container.frames)
+        check_complete(path, len(frames), container.frames)
         _check_moving(path, frames, container.frames)
-    return frames, container
-
-
-def inspect(path) -> Container:
-    """Read a file's header and packets without decoding (milliseconds).
-
-    Raises:
-        DecodeError: like `decode`, for everything that shows before decoding.
-    """
-    import av
-
-    _check_file(Path(path))
-    try:
-        with av.open(str(path)) as file:
-            if not file.streams.video:
-                raise DecodeError(path, "no_video_stream", "it has no video stream (only sound?)")
-            container = _describe(file, file.streams.video[0])
-    except av.error.InvalidDataError:
-        detail = "it is not a video, or its header is missing because a copy was cut short"
-        raise DecodeError(path, "not_video", detail) from None
-    except (av.error.FFmpegError, OSError) as error:
-        raise DecodeError(path, "unreadable", f"it cannot be opened ({error})") from None
-    _check_riff(Path(path))
-    _check_complete(path, container.packets, container.frames)
-    return container
-
-
-def _describe(file, stream) -> Container:
-    rate = float(stream.average_rate or 0)
-    seconds = float(stream.duration * stream.time_base) if stream.duration else 0.0
-    if not seconds and file.duration:
-        seconds = file.duration / 1e6
-    packets = sum(1 for packet in file.demux(stream) if packet.size)
-    promised = stream.frames or max(packets, int(seconds * rate))
-    return Container(promised, packets, rate, stream.width, stream.height)
-
-
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise DecodeError(path, "missing", "there is no such file; check the dataset folder")
-    if path.is_dir():
-        raise DecodeError(path, "not_video", "it is a folder, not a video file")
-    if path.stat().st_size == 0:
-        raise DecodeError(path, "empty", "it has 0 bytes; copy it again")
-    if not os.access(path, os.R_OK):
-        raise DecodeError(path, "unreadable", "you have no permission to read it")
-
-
-def _check_riff(path: Path) -> None:
-    """Compare the size in an AVI header with the file's: decord reads cut AVI files silently."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:12] != b"AVI ":
-        return
-    promised, size = struct.unpack("<I", head[4:8])[0] + 8, path.stat().st_size
-    if size < promised:
-        detail = f"it has {size:,} of the {promised:,} bytes that its header promises"
-        raise DecodeError(path, "truncated", f"{detail}; copy it again")
-
-
-def _slack(promised: int) -> float:
-    return max(SLACK_FRAMES, SLACK_SHARE * promised)
-
-
-def _check_complete(path, got: int, promised: int) -> None:
-    if got < promised - _slack(promised):
-        detail = f"{got} of the {promised} frames that its header promises can be read"
-        raise DecodeError(path, "truncated", f"{detail}; copy it again")
+    return frames
 
 
 def _check_moving(path, frames: np.ndarray, promised: int) -> None:
@@ -148,8 +61,8 @@ def _check_moving(path, frames: np.ndarray, promised: int) -> None:
     if repeats and repeats >= FROZEN_SHARE * (len(frames) - 1):
         detail = f"{repeats + 1} of {len(frames)} frames are one still picture"
         raise DecodeError(path, "frozen", f"{detail}; replace the file")
-    if repeats > _slack(promised):
-        _check_complete(path, _count_decodable(path), promised)
+    if repeats > slack(promised):
+        check_complete(path, _count_decodable(path), promised)
 
 
 def _count_decodable(path) -> int:
