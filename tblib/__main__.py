@@ -71,10 +71,9 @@ def _overrides(options: argparse.Namespace) -> dict:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from . import notebooks
+    from . import chapters, notebooks
 
-    chapters = notebooks.chapter_numbers(options.chapter)
-    for chapter in chapters:
+    for chapter in chapters.numbers(options.chapter):
         notebooks.execute(
             chapter, options.profile, options.run_dir, _overrides(options), options.seed
         )

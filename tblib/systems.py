@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from . import checkpoint, pretrain, semi
+from . import checkpoint, evaluate, pretrain, semi
+from .config import Profile
+from .data.clips import UniformClips
 from .errors import MissingStage
 from .models import Classifier, backbone
+from .pretrain.contrast import Encoder
 from .runs import Run
 
 
@@ -96,3 +100,69 @@ def scores(run: Run, column: str) -> torch.Tensor:
             f"{path} has no column {column!r}; run chapter 5 (05_reweighting) again."
         )
     return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
+
+
+def student_job(config: Profile, variant: str) -> Job:
+    """Describe the student of the finetuned teachers, or one of its ablations.
+
+    Args:
+        variant: `reweighted`, a control score of `reweight.controls`, `random_init` or `kl`.
+    """
+    c = config.student
+    score = "reweighted" if variant in ("random_init", "kl") else variant
+    init = "" if variant == "random_init" or c.init == "random" else f"ssl_{c.init}"
+    return Job(
+        name=f"student_{variant}",
+        method="timebalance",
+        steps=c.steps,
+        seed=config.seed,
+        init=init,
+        teachers=("teacher_invariant", "teacher_distinctive"),
+        score=score,
+        distance="kl" if variant == "kl" else c.distance,
+    )
+
+
+def predict(run: Run, name: str, rows: np.ndarray) -> torch.Tensor:
+    """Test a finished classifier on videos: mean probabilities of evenly spaced clips, `[N, K]`."""
+    c = run.config
+    views = UniformClips(c.finetune.clip.frames, c.finetune.clip.stride, c.evaluate.clips)
+    clips = evaluate.clip_probabilities(
+        load_classifier(run, name),
+        run.pool.cache,
+        rows,
+        views,
+        c.data.crop_px,
+        run.device,
+        c.evaluate.batch,
+    )
+    return evaluate.video_probabilities(clips)
+
+
+def features(
+    run: Run, name: str, rows: np.ndarray, n: int, crop: float = 0.8, projected: bool = False
+) -> torch.Tensor:
+    """Features `[N, n, D]` of n evenly spaced clips from a finished pretraining.
+
+    Args:
+        name: model; "" for a network that was never trained.
+        crop: share of height and width that is seen.
+        projected: unit vectors after the projection head instead of backbone features.
+    """
+    c = run.config
+    encoder = Encoder(c)
+    if name:
+        checkpoint.load_into(encoder, run.folder(name))
+    encoder.to(run.device).eval()
+    views = UniformClips(c.pretrain.clip.frames, c.pretrain.clip.stride, n)
+    head = encoder.head if projected else torch.nn.Identity()
+    return evaluate.encode(
+        lambda x: head(evaluate.pool(encoder.backbone(x))),
+        run.pool.cache,
+        rows,
+        views,
+        c.data.crop_px,
+        run.device,
+        c.evaluate.batch,
+        crop,
+    )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import ConfigError, DataError, did_you_mean
+from ..io import read_json
 from .lists import read_classes, read_list
 
 COLUMNS = ["video", "path", "label", "class_name", "group", "split", "family"]
@@ -73,17 +74,18 @@ def _ucf101_of(profile) -> VideoSet:
 def _stickactions(profile) -> VideoSet:
     from . import stickactions
 
-    folder = profile.data.root or _generate(profile.sticks)
+    folder = profile.data.root or _generate(profile.sticks, profile.data.classes)
     videos = ucf101(folder, folder, 1, profile.data.classes)
     family = videos.table["class_name"].map(stickactions.FAMILY)
     return replace(videos, name="stickactions", table=videos.table.assign(family=family))
 
 
-def _generate(sticks) -> Path:
-    """Make the StickActions videos unless they are there; return their folder."""
+def _generate(sticks, classes) -> Path:
+    """Make the StickActions videos of these classes unless they are there; return the folder."""
     from ..profiles import data_home
     from . import stickactions
 
+    sticks = profile.sticks
     parameters = {
         "px": sticks.px,
         "train_groups": sticks.train_groups,
@@ -91,11 +93,22 @@ def _generate(sticks) -> Path:
         "clips_per_group": sticks.clips_per_group,
         "frames": (sticks.frames_min, sticks.frames_max),
         "seed": sticks.seed,
+        "classes": sorted(classes) if classes else None,
     }
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
     folder = data_home() / f"stickactions-{sticks.px}px-{digest}"
-    stickactions.build(folder, **parameters)
+    if not _complete(folder):
+        stickactions.build(folder, **parameters, workers=profile.runtime.jobs)
     return folder
+
+
+def _complete(folder: Path) -> bool:
+    """Say whether a generated dataset was finished and has lost no video since."""
+    note = folder / "dataset.json"
+    if not note.is_file():
+        return False
+    told = read_json(note)
+    return told["complete"] and told["videos"] == len(list(folder.glob("*/*.mp4")))
 
 
 def ucf101(root, lists=None, split: int = 1, classes=None) -> VideoSet:

@@ -1,0 +1,223 @@
+# %% [markdown]
+# # Which classes are invariant?
+#
+# *You will learn* for which classes an invariant feature is better and for which a distinctive one,
+# whether the similarity of a video's clips predicts it, and how to look at such a difference
+# without fooling yourself.
+#
+# *Run time* on two CPU cores: about 15 seconds at `smoke`, about a minute at `laptop`.
+
+# %% tags=["parameters"]
+profile = "smoke"
+run_dir = ""
+seed = 0
+overrides = {}
+
+# %%
+import tblib
+
+run = tblib.start(globals(), chapter=3)
+run.metrics(2)  # chapter 2 must have been run here
+
+# %%
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from sklearn.decomposition import PCA
+
+from tblib import evaluate, plot, reweight
+from tblib.systems import features
+
+plot.use_book_style()
+c, classes, families = run.config, run.videos.classes, run.families
+labels = torch.tensor(run.pool.labels)
+
+# %% [markdown]
+# ## A fair question
+#
+# The paper's figure sorts the classes of UCF101 by the accuracy of the invariant minus that of the
+# distinctive teacher: *playing piano* or *archery* at one end, *long jump* at the other.  Here we
+# ask the
+# question before any finetuning, of the frozen features alone.  A **linear probe** is
+# trained on the labelled videos and scored on the unlabelled training videos.  (Their labels
+# exist, we
+# just never train on them.  The test split stays closed.)
+
+# %%
+labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
+encoders = {"invariant": "ssl_invariant", "distinctive": "ssl_distinctive"}
+clips = {
+    kind: (
+        features(run, name, labelled, c.similarity.clips),
+        features(run, name, unlabelled, c.similarity.clips),
+    )
+    for kind, name in encoders.items()
+}
+print("features of the unlabelled pool [N, n, D]:", list(clips["invariant"][1].shape))
+
+# %%
+truth = labels[unlabelled]
+guess = {
+    kind: torch.as_tensor(evaluate.linear_probe(known.mean(1), labels[labelled], pool.mean(1)))
+    for kind, (known, pool) in clips.items()
+}
+right = {kind: (prediction == truth).numpy() for kind, prediction in guess.items()}
+for kind, hits in right.items():
+    print(
+        f"{kind:12s} {100 * hits.mean():5.1f} % of {len(hits)} videos (chance {100 / len(classes):.1f} %)"
+    )
+
+# %% [markdown]
+# ## The chart
+#
+# Bars to one side are classes for which forgetting time helped, bars to the other side classes for
+# which
+# it hurt.  The idea of the paper needs both sides: if one teacher won everywhere, there would be
+# nothing to balance.
+
+# %%
+per_class = {
+    kind: np.array([right[kind][truth.numpy() == k].mean() for k in range(len(classes))])
+    for kind in right
+}
+plot.per_class_difference(per_class["invariant"], per_class["distinctive"], classes, families)
+# %% [markdown]
+# A caution: with few videos in a class each bar is noisy.  The spread one would see *without any
+# true difference* can be computed by giving each video's two results to the two teachers at random:
+
+# %%
+rng = np.random.default_rng(c.seed)
+difference = per_class["invariant"] - per_class["distinctive"]
+pairs = np.stack([right["invariant"], right["distinctive"]]).astype(float)
+
+
+def shuffled_spread():
+    """Standard deviation of the bars when the two teachers are exchangeable for each video."""
+    sign = rng.choice([-1, 1], size=pairs.shape[1])
+    d = sign * (pairs[0] - pairs[1])
+    return np.std([d[truth.numpy() == k].mean() for k in range(len(classes))])
+
+
+null = np.array([shuffled_spread() for _ in range(1000)])
+p_spread = (1 + (null >= difference.std()).sum()) / 1001
+print(f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; p = {p_spread:.3f}")
+
+# %% [markdown]
+# If p is small, classes differ in which feature suits them.  If it is not, this run does not
+# show the effect, whatever the chart looks like.
+#
+# ## Does the similarity of clips predict the side?
+#
+# The mixture of the paper needs something that can be computed *without labels* and that tells on
+# which side
+# a video is: how alike its clips are ({eq}`eq-similarity`).  Below, the mean clip similarity of
+# each class
+# against its bar, for both features.
+
+# %%
+raw = {kind: reweight.raw_similarity(pool) for kind, (_, pool) in clips.items()}
+table = pd.DataFrame(
+    {
+        "invariant − distinctive, points": 100 * difference,
+        **{
+            f"similarity ({kind})": [float(s[truth == k].mean()) for k in range(len(classes))]
+            for kind, s in raw.items()
+        },
+    },
+    index=list(classes),
+).sort_values("invariant − distinctive, points")
+table.round(3)
+
+# %%
+rank = {kind: spearmanr(table[f"similarity ({kind})"], table.iloc[:, 0]).statistic for kind in raw}
+for kind, rho in rank.items():
+    print(
+        f"rank correlation with the similarity of {kind} features: {rho:+.2f} over {len(classes)} classes"
+    )
+
+# %% [markdown]
+# A positive number is what the paper's argument predicts: videos whose clips are alike are better
+# served by the
+# invariant feature.  The paper does not say which features its similarity is computed from; the
+# usual argument is that the invariant ones make everything alike by construction, so that only the
+# distinctive ones can separate.  The two numbers above test that argument.
+
+# %% [markdown]
+# ## A look into the two spaces
+#
+# Every point is one *clip*; clips of a video form a cloud.  Invariant features should pull each
+# cloud together,
+# distinctive ones should stretch it.  The ratio below says by how much: variance inside
+# videos as a share of all variance.
+
+# %%
+show = np.random.default_rng(0).permutation(len(unlabelled))[:40]
+names = [classes[k] for k in truth[show].repeat_interleave(c.similarity.clips)]
+for kind, (_, pool) in clips.items():
+    flat = pool.flatten(0, 1)
+    inside = (pool - pool.mean(1, keepdim=True)).square().mean() / (
+        flat - flat.mean(0)
+    ).square().mean()
+    points = PCA(2).fit_transform(pool[show].flatten(0, 1))
+    plot.embedding(
+        points,
+        names,
+        families,
+        title=f"{kind}: {100 * inside:.0f} % of the variance is inside videos",
+    )
+
+# %%
+run.save_metrics(
+    {
+        "probe_accuracy": {kind: 100 * float(hits.mean()) for kind, hits in right.items()},
+        "per_class_difference": dict(
+            zip(classes, (100 * difference).round(2).tolist(), strict=True)
+        ),
+        "p_spread": float(p_spread),
+        "rank_correlation": {kind: float(np.nan_to_num(rho)) for kind, rho in rank.items()},
+        "table": {
+            "title": "Linear probes by class, unlabelled training videos",
+            "columns": ["class", *table.columns],
+            "rows": [[name, *map(float, row.round(3))] for name, row in table.iterrows()],
+            "note": f"p of the spread of the differences under exchangeable teachers: {p_spread:.3f}",
+        },
+    }
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. **Easy.** Why is the probe trained on the labelled videos only, if labels of all are known?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# Because the teachers of the next chapter will have just those.  A probe with all labels
+# answers another question: what the features contain, not what can be got out of them with few
+# labels.
+# ```
+#
+# 2. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
+#    labels instead?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# Shuffling labels would also destroy that some classes are harder than others for both
+# teachers.  Exchanging the two results of a video keeps its difficulty and removes only the thing
+# that
+# is being tested.
+# ```
+#
+# 3. **Harder.** Use projected features (`features(..., projected=True)`) for the similarity.  What
+#    happens to
+#    the range of the values, and does the rank correlation change?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# After the head's batch norm the vectors are centred, so cosines spread far more widely and may be
+# negative; backbone features are all positive (they follow a ReLU) and crowd near one.  Ranks, and
+# so
+# the correlation, can move either way: compute `reweight.raw_similarity` of both and compare.
+# ```
+#
+# **Next:** the same comparison after finetuning, on the test videos.
