@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import UCF_CLASSES
 
-from tblib.data import datasets
+from tblib.data import datasets, video
 from tblib.errors import ConfigError, DataError
 
 
@@ -121,6 +121,25 @@ def test_load_finds_ucf101_by_profile_or_environment(root, monkeypatch):
     assert len(datasets.load(profile(root=root)).table) == 16
     monkeypatch.setenv("UCF101_ROOT", str(root))
     assert len(datasets.load(profile(classes=("Walk",))).table) == 8
+
+
+def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("TB_DATA", str(tmp_path))
+    sticks = SimpleNamespace(px=32, train_groups=1, test_groups=1, clips_per_group=1,
+                             frames_min=16, frames_max=16, seed=0)  # fmt: skip
+    chosen = profile(dataset="stickactions", classes=("LieDown", "PlayingPiano"))
+    chosen.sticks = sticks
+    table = datasets.load(chosen).table
+    assert table.groupby(["class_name", "family"]).size().to_dict() == {
+        ("LieDown", "phased"): 2,
+        ("PlayingPiano", "persistent"): 2,
+    }
+    before = {path: Path(path).stat().st_mtime_ns for path in table["path"]}
+    assert all(path.startswith(str(tmp_path)) for path in before)
+    again = datasets.load(chosen).table
+    assert again.equals(table)
+    assert {path: Path(path).stat().st_mtime_ns for path in again["path"]} == before
+    assert all(len(video.decode(path)) == 16 for path in before)  # 32 px wide: narrow videos
 
 
 def test_load_refuses_an_unknown_dataset():
