@@ -74,13 +74,13 @@ def _ucf101_of(profile) -> VideoSet:
 def _stickactions(profile) -> VideoSet:
     from . import stickactions
 
-    folder = profile.data.root or _generate(profile.sticks, profile.data.classes)
+    folder = profile.data.root or _generate(profile)
     videos = ucf101(folder, folder, 1, profile.data.classes)
     family = videos.table["class_name"].map(stickactions.FAMILY)
     return replace(videos, name="stickactions", table=videos.table.assign(family=family))
 
 
-def _generate(sticks, classes) -> Path:
+def _generate(profile) -> Path:
     """Make the StickActions videos of these classes unless they are there; return the folder."""
     from ..profiles import data_home
     from . import stickactions
@@ -93,7 +93,7 @@ def _generate(sticks, classes) -> Path:
         "clips_per_group": sticks.clips_per_group,
         "frames": (sticks.frames_min, sticks.frames_max),
         "seed": sticks.seed,
-        "classes": sorted(classes) if classes else None,
+        "classes": sorted(profile.data.classes) if profile.data.classes else None,
     }
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
     folder = data_home() / f"stickactions-{sticks.px}px-{digest}"
