@@ -6,9 +6,9 @@ tell.  `build` writes a dataset in the layout of UCF101, `sample` makes one vide
 `ground_truth` reads what is known exactly about a written one.
 """
 
-from .make import build
+from .make import VERSION, build
 from .one import Sample, sample
 from .scenes import CLASSES, FAMILY
 from .truth import ground_truth
 
-__all__ = ["CLASSES", "FAMILY", "Sample", "build", "ground_truth", "sample"]
+__all__ = ["CLASSES", "FAMILY", "VERSION", "Sample", "build", "ground_truth", "sample"]

@@ -32,7 +32,7 @@ CROUCH = both(torso=30, hip=80, knee=120, arm=25, elb=20)
 SIT = both(torso=-18, hip=100, knee=78, arm=-28, elb=0, x=-0.12)
 LIE = both(torso=-88, head=0, hip=92, knee=6, arm=14, elb=5, x=-0.05)
 SQUAT = both(torso=38, hip=72, knee=105, arm=-35, elb=10)
-AIR = both(torso=0, hip=2, knee=4, arm=150, elb=5, lift=0.2)
+AIR = both(torso=0, hip=2, knee=4, arm=150, elb=5, lift=0.15)
 BOW = both(torso=82, head=18, arm=62, elb=5, x=-0.08)
 GRAB = both(torso=62, head=-25, hip=82, knee=118, arm=68, elb=8)
 HOLD = both(torso=2, arm=42, elb=75)
@@ -135,10 +135,10 @@ PROGRAMS = {
     "CatchPutDown": Program(_CATCH_PUT, {}, _BALL_IN),
     "KneelReach": Program([*_KNEEL, *_RAISE], {}),
     "ReachKneel": Program([*_RAISE, *_KNEEL], {}),
-    "RunCartwheel": Program([*run(-0.52, -0.24), *cartwheel(-0.2, 0.3, True)], {"x": -0.52}),
+    "RunCartwheel": Program([*run(-0.44, -0.18), *cartwheel(-0.14, 0.3, True)], {"x": -0.44}),
     "CartwheelRun": Program(
-        [*cartwheel(-0.38, 0.1, False), *[(n, w, p | {"roll": 360}) for n, w, p in run(0.14, 0.46)],
-         ("finish", 0.6, {"roll": 360, "x": 0.5})], {"x": -0.38}),
+        [*cartwheel(-0.32, 0.08, False), *[(n, w, p | {"roll": 360}) for n, w, p in run(0.12, 0.40)],
+         ("finish", 0.6, {"roll": 360, "x": 0.44})], {"x": -0.32}),
 }  # fmt: skip
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import head
 from .look import Look, shade
 from .shapes import Colour, Stage, capsule, ellipse
 
 # Fractions of the standing height; a little rounder than life so that 32 pixels suffice.
-TORSO, NECK, HEAD, UPPER, FOREARM = 0.29, 0.05, 0.085, 0.16, 0.15
+TORSO, UPPER, FOREARM = 0.29, 0.16, 0.15
 THIGH, SHIN, FOOT = 0.23, 0.22, 0.08
 R_SHOULDER, R_HIP, R_ARM, R_HAND, R_THIGH, R_KNEE, R_ANKLE, R_FOOT = (
     0.088, 0.082, 0.043, 0.038, 0.068, 0.052, 0.042, 0.036)  # fmt: skip
 SHOULDER_WIDTH, HIP_WIDTH = 0.075, 0.04
-RIM = 0.011
+RIM = head.RIM
 
 Joints = dict[str, np.ndarray]
 
@@ -29,7 +30,7 @@ def down(angle: np.ndarray) -> np.ndarray:
     return np.stack([np.sin(radians), -np.cos(radians)], -1)
 
 
-def _trunk(pelvis: np.ndarray, lean: np.ndarray, head: np.ndarray, front: np.ndarray) -> Joints:
+def _trunk(pelvis: np.ndarray, lean: np.ndarray, nod: np.ndarray, front: np.ndarray) -> Joints:
     """Place spine, head, shoulders and hips; `front` is 0 seen from the side, 1 face on."""
     up = -down(-lean)
     across = np.stack([up[:, 1], -up[:, 0]], 1) * front[:, None]
@@ -37,7 +38,7 @@ def _trunk(pelvis: np.ndarray, lean: np.ndarray, head: np.ndarray, front: np.nda
     return {
         "pelvis": pelvis,
         "neck": neck,
-        "head": neck - (NECK + HEAD) * down(-(lean + head)),
+        "head": neck - head.CENTRE * down(-(lean + nod)),
         "shoulderN": neck - 0.03 * up + SHOULDER_WIDTH * across,
         "shoulderF": neck - 0.03 * up - SHOULDER_WIDTH * across,
         "hipN": pelvis + HIP_WIDTH * across,
@@ -78,7 +79,7 @@ def forward(pose: dict[str, np.ndarray], leg: float) -> Joints:
 
 def _lowest(joints: Joints) -> np.ndarray:
     """Return the height [T] of the lowest point of the body outline."""
-    radius = {"pelvis": R_HIP, "neck": R_SHOULDER, "head": HEAD}
+    radius = {"pelvis": R_HIP, "neck": R_SHOULDER, "head": head.HEAD}
     radius |= {f"knee{s}": R_KNEE for s in "NF"} | {f"hand{s}": R_HAND for s in "NF"}
     radius |= {f"{part}{s}": R_FOOT for s in "NF" for part in ("ankle", "toe")}
     return np.min([joints[name][:, 1] - r for name, r in radius.items()], axis=0)
@@ -103,13 +104,13 @@ def two_bones(root, target, first: float, second: float, bend: float):
     return middle, root + (d / distance[:, None]) * reach[:, None]
 
 
-def reaching(pelvis, lean, head, front, targets: Joints, bends: tuple, leg: float) -> Joints:
+def reaching(pelvis, lean, nod, front, targets: Joints, bends: tuple, leg: float) -> Joints:
     """Place a figure whose hands and feet hold on to `targets` (`handN` … `footF`, each [T, 2]).
 
     Args:
         bends: side of elbows (near, far) and knees (near, far), each +1 or -1.
     """
-    joints = _trunk(pelvis, lean, head, front)
+    joints = _trunk(pelvis, lean, nod, front)
     for i, s in enumerate("NF"):
         joints[f"elbow{s}"], joints[f"hand{s}"] = two_bones(
             joints[f"shoulder{s}"], targets[f"hand{s}"], UPPER, FOREARM, bends[i]
@@ -171,32 +172,16 @@ def _band(x: float, r: float) -> np.ndarray:
     return np.array([[x, -r], [x + 0.045, -r], [x + 0.045, r], [x, r]])
 
 
-def _head(stage: Stage, j: Joints, look: Look, front: float) -> None:
-    """Neck, face, hair and an eye; local +x runs from the neck to the crown."""
-    r = HEAD * look.head
-    ref = stage.bone(j["neck"], j["head"])
-    c = NECK + HEAD
-    stage.add(capsule(c, 0.04, 0.04, 4), shade(look.skin, 0.85), ref)
-    if look.hair_style == "long":
-        stage.add(capsule(0.1, 0.06, 0.08) + [c - 0.11, 0.05], shade(look.hair, 0.9), ref)
-    stage.add(ellipse(c, 0, r + RIM), shade(look.skin, 0.62), ref)
-    stage.add(ellipse(c, 0, r), look.skin, ref)
-    turn = np.linspace(-0.25 * np.pi, (0.85 - 0.1 * front) * np.pi, 12)
-    hair = (r + RIM) * np.stack([np.cos(turn), np.sin(turn)], 1) + [c, 0]
-    stage.add(hair, look.trim if look.hair_style == "cap" else look.hair, ref)
-    if look.hair_style == "bun":
-        stage.add(ellipse(c + 0.05, 0.1, 0.042, n=12), look.hair, ref)
-    if look.hair_style == "cap":
-        stage.add(capsule(0.0, 0.018, 0.018, 4) * [1, 4] + [c + 0.03, -0.07], look.trim, ref)
-    stage.add(ellipse(c - 0.004, -0.05, 0.012, n=8), (30.0, 25.0, 25.0), ref)
+def draw(stage: Stage, joints: Joints, look: Look, view: str) -> None:
+    """Paint the person back to front: far arm, far leg, near leg, torso, head, near arm.
 
-
-def draw(stage: Stage, joints: Joints, look: Look, front: float) -> None:
-    """Paint the person back to front: far arm, far leg, near leg, torso, head, near arm."""
-    far = 0.78 + 0.17 * front
+    Args:
+        view: what the camera sees, `side`, `front` or `away` (the back of the head).
+    """
+    far = 0.78 if view == "side" else 0.94
     _arm(stage, joints, look, "F", far)
     _leg(stage, joints, look, "F", far)
     _leg(stage, joints, look, "N", 1.0)
     _torso(stage, joints, look)
-    _head(stage, joints, look, front)
+    head.draw(stage, joints, look, view)
     _arm(stage, joints, look, "N", 1.0)

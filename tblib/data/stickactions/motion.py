@@ -27,6 +27,7 @@ class Station:
     Attributes:
         pelvis, handN, handF, footN, footF: points held at rest.
         torso: lean from upright; front: 0 side view, 1 face on.
+        view: side of the head that shows, `side`, `front` or `away`.
         bends: side of the elbows (near, far) and knees (near, far).
         gains: how far hands, feet and trunk may follow the motion, 0 (fixed) to about 1.
         step: radius of a pedalling or walking circle that the feet always make, or 0.
@@ -41,6 +42,7 @@ class Station:
     footF: tuple
     torso: float = 4
     front: float = 0
+    view: str = "side"
     bends: tuple = (-1, -1, 1, 1)
     gains: tuple = (0.6, 0.0, 0.6)
     step: float = 0

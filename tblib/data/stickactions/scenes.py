@@ -50,7 +50,7 @@ def compose(name: str, look_rng, rng, frames: int) -> Scene:
     camera, shot = _camera(frames, zoom, rng)
     exposure = float(rng.uniform(0.93, 1.06))
     meta |= shot | {"class": name, "family": FAMILY[name], "exposure": exposure,
-                    "noise": float(rng.uniform(1.0, 4.0)), "look": look.meta()}  # fmt: skip
+                    "noise": float(rng.uniform(1.0, 3.0)), "look": look.meta()}  # fmt: skip
     xs = np.stack([joints[k][:, 0] for k in ("ankleN", "ankleF", "pelvis", "neck")])
     width = 0.16 + 0.5 * float(np.mean(xs.max(0) - xs.min(0)))
     return Scene(stage, camera, look, xs.mean(0), width, phase, meta)
@@ -65,7 +65,7 @@ def _persistent(stage: Stage, name: str, look: Look, rng):
     turns = start + np.arange(stage.frames) / period
     rep = motion.Repetition(kind, turns, amplitude)
     joints = motion.posture(station, rep, look.leg)
-    person = lambda: body.draw(stage, joints, look, station.front)  # noqa: E731
+    person = lambda: body.draw(stage, joints, look, station.view)  # noqa: E731
     paint(equipment.Setting(stage, look, rep, joints, person))
     meta = {"motion": kind, "period": period, "start": start, "amplitude": amplitude,
             "phases": [f"cycle {i}/{CYCLE_STEPS}" for i in range(CYCLE_STEPS)]}  # fmt: skip
@@ -78,7 +78,7 @@ def _phased(stage: Stage, program, look: Look, rng):
     joints = body.forward(act.pose, look.leg)
     present = program.ball is not None or bool(rng.uniform() < 0.5)
     hand = _add_ball(stage, program, act, joints, look, rng) if present else False
-    body.draw(stage, joints, look, float(np.mean(act.pose["front"])))
+    body.draw(stage, joints, look, "side")
     if hand:
         _paint_ball(stage, look, hand)
     meta = {"phases": list(act.names), "key_frames": act.times.tolist(), "ball": present}
