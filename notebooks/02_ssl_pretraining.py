@@ -164,11 +164,25 @@ curves = run_jobs(run, jobs)
 # of candidates; then the local–local loss of the three trainings that use it.
 
 # %%
-ic = {n: curves[n].assign(loss=curves[n].ic / 15) for n in ("ssl_invariant", "ssl_joint")}
-plot.training_curves(ic, y="loss", reference={"knows nothing": math.log(2 * o.batch - 1)})
+ic = {n: curves[f"ssl_{n}"].assign(ic=curves[f"ssl_{n}"].ic / 15) for n in ("invariant", "joint")}
+plot.training_curves(
+    ic,
+    y="ic",
+    ylabel="instance loss per term",
+    reference={"knows nothing": math.log(2 * o.batch - 1)},
+)
 # %%
-ll = {n: curves[n] for n in ("ssl_joint", "ssl_distinctive", "ssl_distinctive_scratch")}
-plot.training_curves(ll, y="ll", reference={"log 7: knows nothing": math.log(2 * o.slots - 1)})
+ll = {
+    "joint": curves["ssl_joint"],
+    "distinctive, after joint": curves["ssl_distinctive"],
+    "the same from scratch": curves["ssl_distinctive_scratch"],
+}
+plot.training_curves(
+    ll,
+    y="ll",
+    ylabel="local–local loss",
+    reference={"log 7: knows nothing": math.log(2 * o.slots - 1)},
+)
 # %% [markdown]
 # ## What did they learn?
 #

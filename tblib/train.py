@@ -20,8 +20,6 @@ from . import checkpoint
 from .data.loader import ClipSamples, loader, to_device
 from .errors import UserError
 
-LOG_EVERY = 10
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -33,6 +31,11 @@ class Plan:
     seed: int
     folder: Path
     checkpoint_every: int = 200
+
+    @property
+    def log_every(self) -> int:
+        """Steps between two log lines: ten, or fewer in short trainings."""
+        return max(1, min(10, self.steps // 20))
 
 
 def learning_rate(step: int, plan: Plan) -> float:
@@ -137,7 +140,7 @@ class _Log:
     def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
         """Remember the values; write their mean when it is time."""
         self.pending.append({name: value.detach() for name, value in values.items()})
-        if (step + 1) % LOG_EVERY == 0 or last:
+        if (step + 1) % self.every == 0 or last:
             mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
             with self.path.open("a") as file:
                 file.write(json.dumps({"step": step + 1, **mean}) + "\n")
