@@ -1,0 +1,112 @@
+"""Batches follow from (seed, step) alone, whoever loads them and wherever one starts."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import FakeCache
+
+from tblib.data.augment import Augment
+from tblib.data.clips import RandomClip, SparseDense
+from tblib.data.loader import ClipSamples, Stream, loader, rows_of_step, to_device, to_input
+from tblib.errors import ConfigError
+
+ROWS = np.arange(3, 10)
+
+
+def samples(seed=1, batch=3, views=None, distinct=True):
+    stream = Stream("train", batch, views or RandomClip(4, 2), Augment(16, erase=0.5), distinct)
+    return ClipSamples(FakeCache(10), np.arange(10) % 4, stream, seed)
+
+
+def batches(first=0, steps=5, workers=0, **options):
+    return list(loader(samples(**options), ROWS, first, steps, workers))
+
+
+def equal(first, second):
+    pairs = list(zip(first, second, strict=True))
+    return all(torch.equal(a, b) for one, two in pairs for a, b in zip(one, two, strict=True))
+
+
+def test_the_number_of_workers_changes_nothing():
+    assert equal(batches(), batches(workers=2))
+
+
+def test_a_resumed_loader_equals_the_tail():
+    assert equal(batches()[3:], batches(first=3))
+    assert len(batches(first=5)) == 0
+
+
+def test_seeds_and_steps_give_different_data():
+    one = batches()
+    assert not equal(one[:1], batches(seed=2)[:1])
+    assert not equal(one[:1], one[1:2])
+
+
+def test_samples_are_labelled_and_shaped_as_promised():
+    clips, label, row = batches(views=SparseDense(4, 2, 4))[0]
+    assert clips.shape == (3, 10, 4, 16, 16, 3)
+    assert clips.dtype == torch.uint8
+    assert label.tolist() == [int(r) % 4 for r in row]
+    assert set(row.tolist()) <= set(ROWS.tolist())
+
+
+def test_the_same_video_gets_new_augmentation_at_every_step_and_position():
+    source = samples(batch=1)
+    clips = [source[(step, position, 5)][0] for step in range(3) for position in range(2)]
+    assert len({clip.tobytes() for clip in clips}) == 6
+
+
+def test_views_of_one_clip_are_augmented_differently():
+    clips = samples(views=SparseDense(4, 2, 4))[(0, 0, 5)][0]
+    assert (clips[0] != clips[1]).any()
+
+
+@pytest.mark.parametrize("distinct", [True, False])
+def test_an_epoch_uses_every_video_at_most_once(distinct):
+    for epoch in range(3):
+        steps = [rows_of_step(ROWS, 3, 0, 2 * epoch + part, distinct) for part in range(2)]
+        rows = np.concatenate(steps)
+        assert len(set(rows)) == 6, "seven videos make two batches of three; one is left out"
+    orders = {tuple(rows_of_step(ROWS, 7, 0, epoch, distinct)) for epoch in range(5)}
+    assert len(orders) == 5
+    assert {frozenset(order) for order in orders} == {frozenset(ROWS)}
+
+
+def test_over_many_epochs_no_video_is_left_out():
+    seen = np.concatenate([rows_of_step(ROWS, 3, 0, step, True) for step in range(200)])
+    counts = np.bincount(seen, minlength=10)[3:]
+    assert counts.min() > 0.7 * counts.mean()
+
+
+def test_a_pool_smaller_than_the_batch_is_cycled_evenly():
+    rows = ROWS[:3]
+    drawn = np.concatenate([rows_of_step(rows, 5, 0, step, False) for step in range(6)])
+    assert len(drawn) == 30
+    for start in range(0, 30, 3):
+        assert set(drawn[start : start + 3]) == set(rows), "every pass holds each video once"
+
+
+def test_impossible_pools_are_explained():
+    with pytest.raises(ConfigError, match="empty; lower data.label_fraction or data.val_groups"):
+        rows_of_step(ROWS[:0], 2, 0, 0, False)
+    with pytest.raises(ConfigError, match="batch of 8 distinct videos was asked of 7; lower"):
+        rows_of_step(ROWS, 8, 0, 0, True)
+
+
+def test_input_is_scaled_and_keeps_every_value_in_place():
+    clips = torch.randint(0, 256, (2, 3, 4, 5, 6, 3), dtype=torch.uint8)
+    out = to_input(clips)
+    assert out.shape == (2, 3, 3, 4, 5, 6)
+    assert out.dtype == torch.float32
+    assert out[1, 2, 0, 3, 4, 5].item() == pytest.approx(clips[1, 2, 3, 4, 5, 0].item() / 255)
+
+
+def test_batches_arrive_views_first_in_the_fast_layout():
+    collated = batches(views=SparseDense(4, 2, 4))[0]
+    batch = to_device(collated, torch.device("cpu"))
+    assert batch.clips.shape == (10, 3, 3, 4, 16, 16)
+    assert torch.equal(batch.clips[7, 1], to_input(collated[0][1, 7]))
+    for part in (batch.clips[:2].flatten(0, 1), batch.clips[2:].flatten(0, 1), batch.clips[0]):
+        assert part.is_contiguous(memory_format=torch.channels_last_3d)
+        assert part.data_ptr() in (batch.clips.data_ptr(), batch.clips[2:].data_ptr()), "no copy"
+    assert torch.equal(batch.row, collated[2])
