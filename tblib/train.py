@@ -67,7 +67,7 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
         method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay
     )
     first, pending = _resume(method, optimiser, plan)
-    log = _Log(plan.folder / "metrics.jsonl", first, pending)
+    log = _Log(plan.folder / "metrics.jsonl", first, plan.log_every, pending)
     for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
         torch.manual_seed(plan.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
@@ -131,9 +131,9 @@ def _resume(method, optimiser, plan: Plan) -> tuple[int, list]:
 class _Log:
     """One JSON line every few steps: the mean of each value since the last line."""
 
-    def __init__(self, path: Path, first: int, pending: list[dict[str, Tensor]]):
+    def __init__(self, path: Path, first: int, every: int, pending: list[dict[str, Tensor]]):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.pending = path, pending
+        self.path, self.every, self.pending = path, every, pending
         kept = [line for line in read_log(path) if line["step"] <= first]
         path.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
