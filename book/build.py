@@ -22,7 +22,7 @@ from tblib.errors import MissingStage, UserError
 from tblib.io import read_json
 from tblib.notebooks import drop_injected, inputs, read, tagged
 
-MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2/")
+MATHJAX = ("tex-chtml.js", "input/tex/extensions/", "output/chtml/fonts/woff-v2/")
 
 
 def stale_chapters(run: Path) -> list[str]:
@@ -88,8 +88,10 @@ def stage_prose(run: Path, staging: Path, banner: str) -> None:
         shutil.copy(ROOT / name, staging / name)
 
 
-def stage_mathjax(staging: Path) -> None:
+def add_mathjax(html: Path) -> None:
     """Copy the parts of MathJax that pages use from the installed package.
+
+    Done after rendering: Jupyter Book makes every script it finds in `_static` run on each page.
 
     Raises:
         UserError: the package is not installed.
@@ -100,14 +102,15 @@ def stage_mathjax(staging: Path) -> None:
     if not wanted:
         raise UserError("MathJax is missing; install it with `pip install sphinx-mathjax-offline`.")
     for name, file in wanted.items():
-        target = staging / "_static" / "mathjax" / name
+        target = html / "_static" / "mathjax" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file.locate(), target)
 
 
 def render(staging: Path, out: Path) -> Path:
     """Call Jupyter Book with every warning an error; return the start page."""
-    line = [sys.executable, "-m", "jupyter_book", "build", str(staging), "--path-output", str(out)]
+    program = Path(sys.executable).with_name("jupyter-book")
+    line = [str(program), "build", str(staging), "--path-output", str(out)]
     done = subprocess.run([*line, "-n", "-W", "--keep-going", "--quiet"], cwd=ROOT)
     if done.returncode:
         raise UserError("the book has warnings, which count as errors; they are listed above.")
@@ -133,8 +136,9 @@ def build(run: Path, out: Path, allow_stale: bool = False) -> Path:
     banner = pages.BANNER if stale else ""
     stage_notebooks(run, staging, banner)
     stage_prose(run, staging, banner)
-    stage_mathjax(staging)
-    return render(staging, out)
+    index = render(staging, out)
+    add_mathjax(index.parent)
+    return index
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -53,18 +53,26 @@ def cards(run: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: read_json(path) for path in sorted((run / "cards").glob("[0-9]*.json"))}
 
 
-def _run_rows(found: dict[str, dict[str, Any]]) -> list[list[Any]]:
-    return [
+def _one(found: dict[str, dict[str, Any]], key: str) -> str:
+    """Name the value that all cards share, or all values there are."""
+    return ", ".join(dict.fromkeys(f"`{card[key]}`" for card in found.values()))
+
+
+def run_table(found: dict[str, dict[str, Any]]) -> str:
+    """Write what the cards of a run share as a sentence, and the rest as a table."""
+    shared = (
+        f"Profile {_one(found, 'profile')}, seed {_one(found, 'seed')}, commit "
+        f"{_one(found, 'commit')}, code {_one(found, 'code_hash')}, on {_one(found, 'device')} in "
+        f"a machine with {_one(found, 'host_cpus')} CPUs. Times of start are UTC.\n"
+    )
+    rows = [
         [
-            *(number, card["profile"], card["seed"], card["device"], card["threads"]),
-            *(minutes(card["seconds"]), card["started"], card["commit"], card["code_hash"]),
+            *(number, minutes(card["seconds"]), card["started"][:16].replace("T", " ")),
+            *(card["jobs"], card["threads"]),
         ]
         for number, card in found.items()
     ]
-
-
-RUN_COLUMNS = ["chapter", "profile", "seed", "device", "threads", "time", "started"]
-RUN_COLUMNS += ["commit", "code"]
+    return f"{shared}\n{table(['chapter', 'time', 'started', 'jobs', 'threads per job'], rows)}"
 
 
 def status(run: Path) -> str:
@@ -76,10 +84,10 @@ def status(run: Path) -> str:
     return "\n".join(
         [
             "# Status of this rendering\n",
-            f"The chapters of this rendering ran in {minutes(total)} on a machine with "
-            f"{first['host_cpus']} CPU(s). *Code* is a fingerprint of the notebook and of `tblib`; "
-            "the book is only rendered when it equals that of the installed code.\n",
-            table(RUN_COLUMNS, _run_rows(found)),
+            f"The chapters shown here took {minutes(total)} in all. *Code* is a fingerprint of "
+            "`tblib`: the book is rendered only when it is that of the present code, and when the "
+            "text of every chapter is the present one.\n",
+            run_table(found),
             "## Versions\n",
             table(["package", "version"], [list(item) for item in versions]),
         ]
@@ -110,10 +118,10 @@ def _recorded(path: Path) -> str:
     record = read_json(path)
     cards_of = record["cards"]
     total = minutes(sum(card["seconds"] for card in cards_of.values()))
-    what = f"Profile `{record['profile']}` on {record['dataset']}, {total}."
+    what = f"Dataset `{record['dataset']}`; all chapters took {total}."
     head = f"## {record['title']}\n\n{what}\n"
     body = [_section("###", entry) for entry in tables(record["metrics"])]
-    card = f":::{{dropdown}} Run cards\n{table(RUN_COLUMNS, _run_rows(cards_of))}:::\n"
+    card = f":::{{dropdown}} Run cards\n{run_table(cards_of)}:::\n"
     return "\n".join([head, *body, card])
 
 
