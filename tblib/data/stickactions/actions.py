@@ -97,6 +97,11 @@ def cartwheel(x0: float, x1: float, after: bool) -> list[Key]:
     return [*keys, ("finish", 0.8, {"roll": 360, "x": x1})] if after else keys
 
 
+def _turned(keys: list[Key]) -> list[Key]:
+    """Keys after a whole turn: the same poses, without turning back."""
+    return [(label, weight, pose | {"roll": 360}) for label, weight, pose in keys]
+
+
 _LIE_DOWN = [("stand", 0.7, {}), ("crouch", 1.0, CROUCH), ("sit", 1.0, SIT), ("sit", 0.4, SIT),
              ("lie", 1.3, LIE), ("lie", 0.8, LIE)]  # fmt: skip
 _GET_UP = [("lie", 0.8, LIE), ("sit", 1.3, SIT), ("sit", 0.4, SIT), ("crouch", 1.0, CROUCH),
@@ -137,7 +142,7 @@ PROGRAMS = {
     "ReachKneel": Program([*_RAISE, *_KNEEL], {}),
     "RunCartwheel": Program([*run(-0.44, -0.18), *cartwheel(-0.14, 0.3, True)], {"x": -0.44}),
     "CartwheelRun": Program(
-        [*cartwheel(-0.32, 0.08, False), *[(n, w, p | {"roll": 360}) for n, w, p in run(0.12, 0.40)],
+        [*cartwheel(-0.32, 0.08, False), *_turned(run(0.12, 0.40)),
          ("finish", 0.6, {"roll": 360, "x": 0.44})], {"x": -0.32}),
 }  # fmt: skip
 

@@ -112,4 +112,7 @@ def expose(scene: Scene, frames: np.ndarray, rng: np.random.Generator) -> np.nda
     meta = scene.meta
     gain = np.float32(meta["exposure"]) * np.array(scene.look.tint, np.float32)
     noise = rng.standard_normal(frames.shape[:3], dtype=np.float32)[..., None]
-    return np.clip(frames * gain + meta["noise"] * noise + 0.5, 0, 255).astype(np.uint8)
+    noise *= np.float32(meta["noise"])
+    exposed = frames * gain
+    exposed += noise + np.float32(0.5)
+    return np.clip(exposed, 0, 255, out=exposed).astype(np.uint8)
