@@ -1,0 +1,181 @@
+"""The rendered book: complete, offline, linked, and honest about what it shows."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+from bs4 import BeautifulSoup
+from smoke import ROOT
+
+pytestmark = pytest.mark.timeout(900)
+LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
+LABEL = re.compile(r"^\$\$ \((eq-[\w-]+)\)$", re.MULTILINE)
+CITED = re.compile(r":eq:`(eq-[\w-]+)`")
+
+
+@pytest.fixture(scope="session")
+def soups(html) -> dict[Path, BeautifulSoup]:
+    return {path: BeautifulSoup(path.read_text(), "html.parser") for path in html.rglob("*.html")}
+
+
+def loads(soup):
+    """Yield the address of everything a browser fetches by itself."""
+    for tag, attribute in LOADED.items():
+        yield from (node[attribute] for node in soup.find_all(tag) if node.get(attribute))
+    for node in soup.find_all("link"):
+        if set(node.get("rel", [])) & {
+            "stylesheet",
+            "preload",
+            "icon",
+            "shortcut",
+            "modulepreload",
+        }:
+            yield node["href"]
+
+
+def test_all_pages_of_the_contents_are_there(html):
+    toc = (ROOT / "_toc.yml").read_text()
+    names = re.findall(r"file: (\S+)", toc) + ["book/intro"]
+    missing = [n for n in names if not (html / n).with_suffix(".html").is_file()]
+    assert missing == []
+    assert (html / "index.html").is_file()
+
+
+def test_nothing_is_fetched_from_a_network(html, soups):
+    outside = {
+        address
+        for soup in soups.values()
+        for address in loads(soup)
+        if urlparse(address).scheme in ("http", "https") or address.startswith("//")
+    }
+    assert outside == set()
+    styles = "\n".join(path.read_text() for path in html.rglob("*.css"))
+    assert re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"']+", styles) == []
+
+
+def test_links_images_and_scripts_exist(html, soups):
+    broken = set()
+    for page, soup in soups.items():
+        addresses = list(loads(soup)) + [a["href"] for a in soup.find_all("a", href=True)]
+        for address in addresses:
+            parts = urlparse(address)
+            if parts.scheme or not parts.path:
+                continue
+            if not (page.parent / unquote(parts.path)).resolve().exists():
+                broken.add(f"{page.relative_to(html)} -> {address}")
+    assert broken == set()
+
+
+def test_anchors_exist(html, soups):
+    anchors = {
+        page.resolve(): {node.get("id") for node in soup.find_all(id=True)}
+        for page, soup in soups.items()
+    }
+    broken = set()
+    for page, soup in soups.items():
+        for link in soup.select("article a.reference.internal[href*='#']"):
+            parts = urlparse(link["href"])
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
+            if parts.fragment and unquote(parts.fragment) not in anchors.get(target, set()):
+                broken.add(f"{page.relative_to(html)} -> {link['href']}")
+    assert broken == set()
+
+
+def test_images_have_words(soups):
+    bare = [
+        str(node)[:120]
+        for soup in soups.values()
+        for node in soup.select("article img")
+        if not node.get("alt")
+    ]
+    assert bare == []
+
+
+def test_equations_and_docstrings_cite_each_other():
+    labels = set(LABEL.findall((ROOT / "book" / "notation.md").read_text()))
+    code = "\n".join(path.read_text() for path in (ROOT / "tblib").rglob("*.py"))
+    assert labels == set(CITED.findall(code))
+
+
+def test_every_module_is_in_the_reference():
+    listed = set(re.findall(r"automodule:: (\S+)", (ROOT / "book" / "api.md").read_text()))
+    modules = set()
+    for path in (ROOT / "tblib").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        modules.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    # Packages that present themselves through __all__ are documented as a whole.
+    whole = ("tblib.plot.", "tblib.data.stickactions.", "tblib.doctor.")
+    empty = {"tblib.__main__", "tblib.data", "tblib.pretrain", "tblib.semi"}
+    assert {m for m in modules if not m.startswith(whole)} - empty == listed
+
+
+def test_mathematics_is_complete(html):
+    assert (html / "_static" / "mathjax" / "tex-chtml.js").is_file()
+    assert list((html / "_static" / "mathjax").rglob("*.woff"))
+
+
+def build(run: Path, out: Path, *extra: str) -> subprocess.CompletedProcess:
+    line = [sys.executable, "book/build.py", "--run", str(run), "--out", str(out), *extra]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture
+def spoiled(smoke_run, tmp_path) -> Path:
+    """A copy of the notebooks and cards of the smoke run, for breaking."""
+    for name in ("notebooks", "cards", "metrics"):
+        shutil.copytree(smoke_run / name, tmp_path / "run" / name)
+    return tmp_path / "run"
+
+
+def test_results_of_other_code_are_refused(spoiled, tmp_path):
+    card = spoiled / "cards" / "03.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"code_hash": "0"}))
+    done = build(spoiled, tmp_path)
+    assert done.returncode != 0
+    assert "other code than the present one" in done.stderr
+    assert not (tmp_path / "_build").exists()
+
+
+def test_a_failed_notebook_is_refused(spoiled, tmp_path):
+    path = next((spoiled / "notebooks").glob("02_*.ipynb"))
+    notebook = json.loads(path.read_text())
+    cell = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    cell["outputs"] = [{"output_type": "error", "ename": "E", "evalue": "no", "traceback": []}]
+    path.write_text(json.dumps(notebook))
+    done = build(spoiled, tmp_path)
+    assert done.returncode != 0
+    assert "ended in an error" in done.stderr
+
+
+def test_a_missing_chapter_is_named(spoiled, tmp_path):
+    (spoiled / "cards" / "06.json").unlink()
+    done = build(spoiled, tmp_path)
+    assert done.returncode != 0
+    assert "chapter 06 has not been run" in done.stderr
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run".split()
+QUIET += "--disable-background-networking --disable-component-update --disable-sync".split()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: pages are not drawn")
+def test_a_browser_typesets_the_equations(html, tmp_path):
+    page = html / "book" / "notation.html"
+    line = [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
+    done = subprocess.run(
+        [*line, "--enable-logging=stderr", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    soup = BeautifulSoup(done.stdout, "html.parser")
+    labels = LABEL.findall((ROOT / "book" / "notation.md").read_text())
+    assert len(soup.select("div.math mjx-container")) == len(labels)
+    assert soup.select("mjx-merror") == []
+    assert "Uncaught" not in done.stderr

@@ -1,0 +1,150 @@
+"""Chapters as programs: parameters are checked first, results appear whole or not at all."""
+
+import nbformat
+import pytest
+
+import tblib.chapters
+import tblib.notebooks
+from tblib.chapters import numbers, source
+from tblib.errors import ConfigError, UserError
+from tblib.notebooks import defaults, drop_injected, execute, inputs, read
+from tblib.pairing import pair
+
+TEXT = """# %% [markdown]
+# # A chapter
+
+# %% tags=["parameters"]
+profile = "smoke"
+run_dir = ""
+seed = 0
+overrides = {}
+
+# %% tags=["nbval-check-output"]
+import os, sys
+print(profile, seed, overrides, os.environ["TB_PROGRESS"])
+print(sys.executable, file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A notebook folder with one chapter in it."""
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    (notebooks / "01_first.py").write_text(TEXT)
+    monkeypatch.setattr(tblib.chapters, "FOLDER", notebooks)
+    monkeypatch.setattr(tblib.notebooks, "FOLDER", notebooks)
+    return notebooks
+
+
+def append(folder, line):
+    path = folder / "01_first.py"
+    path.write_text(f"{path.read_text()}\n# %%\n{line}\n")
+
+
+def outputs(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return {
+        output.name: output.text
+        for cell in cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    }
+
+
+def test_parameters_keep_their_types_and_the_kernel_is_this_python(folder, tmp_path):
+    import sys
+
+    path = execute(1, "smoke", tmp_path / "run", {"student.lr": 1e-4}, seed=7)
+    assert path == tmp_path / "run" / "notebooks" / "01_first.ipynb"
+    text = outputs(path)
+    assert text["stdout"].strip() == "smoke 7 {'student.lr': 0.0001} 0"
+    assert text["stderr"].strip() == sys.executable
+    executed = drop_injected(nbformat.read(path, as_version=4))
+    assert inputs(executed) == inputs(read(folder / "01_first.py"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((9, "smoke", None, {}), "chapter 9 does not exist"),
+        ((1, "smoek", None, {}), "did you mean 'smoke'"),
+        ((1, "smoke", None, {"student.stps": 3}), "did you mean 'steps'"),
+        ((1, "smoke", None, {"student.lr": -1}), "student.lr"),
+        ((1, "smoke", None, {}, "zero"), "seed"),
+    ],
+)
+def test_bad_requests_stop_before_any_work(folder, tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.setattr(tblib.notebooks, "_papermill", lambda *_: pytest.fail("a kernel started"))
+    monkeypatch.setenv("TB_RUNS", str(tmp_path / "runs"))
+    with pytest.raises(ConfigError, match=sentence):
+        execute(*arguments)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_parameter_the_notebook_does_not_know_is_refused(folder, tmp_path):
+    path = folder / "01_first.py"
+    path.write_text(path.read_text().replace("overrides = {}", "other = {}"))
+    with pytest.raises(ConfigError, match="no parameter 'overrides'"):
+        execute(1, "smoke", tmp_path)
+
+
+def test_a_failing_cell_says_why_and_leaves_earlier_results(folder, tmp_path):
+    before = execute(1, "smoke", tmp_path).read_bytes()
+    append(folder, "from tblib.errors import DataError\nraise DataError('video x is missing.')")
+    with pytest.raises(UserError, match="^video x is missing.$"):
+        execute(1, "smoke", tmp_path)
+    assert (tmp_path / "notebooks" / "01_first.ipynb").read_bytes() == before
+    assert "video x is missing" in (tmp_path / "logs" / "01_first.failed.ipynb").read_text()
+
+
+def test_a_programming_error_is_named_and_its_traceback_kept(folder, tmp_path):
+    append(folder, "1 / 0")
+    with pytest.raises(UserError, match="ZeroDivisionError.*failed.ipynb"):
+        execute(1, "smoke", tmp_path / "run")
+    assert not (tmp_path / "run" / "notebooks").exists()
+
+
+def test_a_dying_kernel_is_reported(folder, tmp_path):
+    append(folder, "import signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(UserError, match="died"):
+        execute(1, "smoke", tmp_path)
+
+
+def test_two_processes_cannot_run_one_chapter(folder, tmp_path):
+    from filelock import FileLock
+
+    (tmp_path / "logs").mkdir()
+    with (
+        FileLock(tmp_path / "logs" / ".01_first.lock"),
+        pytest.raises(UserError, match="another process"),
+    ):
+        execute(1, "smoke", tmp_path)
+
+
+def test_names_of_chapters(folder):
+    assert numbers("all") == ["01"]
+    assert source("1") == source("01") == source(1) == source("01_first") == folder / "01_first.py"
+
+
+def test_parameters_cell_may_hold_literals_only(folder):
+    assert defaults(read(folder / "01_first.py"))["overrides"] == {}
+    path = folder / "01_first.py"
+    path.write_text(path.read_text().replace("seed = 0", "print(1)"))
+    with pytest.raises(ConfigError, match="parameters cell"):
+        defaults(read(path))
+
+
+def test_pairing_keeps_outputs_of_unchanged_cells(folder, tmp_path):
+    executed = execute(1, "smoke", tmp_path / "run")
+    assert pair(executed=executed.parent) == ["01_first"]
+    assert pair(check=True) == []
+    kept = (folder / "01_first.ipynb").read_bytes()
+    assert pair() == []
+    assert (folder / "01_first.ipynb").read_bytes() == kept
+    append(folder, "print(2)")
+    assert pair(check=True) == ["01_first"]
+    assert (folder / "01_first.ipynb").read_bytes() == kept
+    assert pair() == ["01_first"]
+    cells = nbformat.read(folder / "01_first.ipynb", as_version=4).cells
+    assert [bool(c.get("outputs")) for c in cells if c.cell_type == "code"] == [False, True, False]

@@ -1,0 +1,87 @@
+"""Every notebook has the same frame, is in step with its text and stores presentable outputs."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tblib.chapters import FOLDER, chapters
+from tblib.notebooks import defaults, inputs, read, tagged
+from tblib.pairing import pair
+
+SOURCES = list(chapters().values())
+ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|Users|usr|opt)/|[A-Z]:\\\\")
+each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def stored(source: Path) -> nbformat.NotebookNode:
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_all_seven_chapters_are_there_and_in_the_table_of_contents():
+    assert [path.name[:2] for path in SOURCES] == [f"{n:02d}" for n in range(1, 8)]
+    toc = (FOLDER.parent / "_toc.yml").read_text()
+    assert [path.stem for path in SOURCES if f"notebooks/{path.stem}.ipynb" not in toc] == []
+
+
+def test_text_and_notebook_are_in_step():
+    assert pair(check=True) == [], "run `make notebooks`"
+
+
+@each
+def test_parameters_come_first_and_are_validated_next(source):
+    cells = code_cells(read(source))
+    assert tagged(cells[0], "parameters")
+    assert defaults(read(source)).keys() == {"profile", "run_dir", "seed", "overrides"}
+    assert defaults(read(source))["profile"] == "smoke"
+    assert f"tblib.start(globals(), chapter={int(source.name[:2])})" in cells[1].source
+
+
+@each
+def test_cells_are_short_and_code_comes_after_words(source):
+    notebook = read(source)
+    assert notebook.cells[0].source.startswith("# ")
+    long = [c.source.splitlines()[0] for c in code_cells(notebook) if c.source.count("\n") >= 30]
+    assert long == []
+
+
+@each
+def test_stored_outputs_are_complete_and_presentable(source):
+    problems = []
+    for cell in code_cells(stored(source)):
+        first = cell.source.splitlines()[0]
+        if cell.execution_count is None:
+            problems.append(f"not executed: {first}")
+        if tagged(cell, "nbval-check-output") and not cell.outputs:
+            problems.append(f"checked but empty: {first}")
+        for output in cell.outputs:
+            if output.output_type == "error" or output.get("name") == "stderr":
+                problems.append(f"error or warning: {first}")
+            if any("widget" in kind for kind in output.get("data", {})):
+                problems.append(f"widget: {first}")
+            text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            if ABSOLUTE.search(text) or ABSOLUTE.search(cell.source):
+                problems.append(f"absolute path: {first}")
+    assert problems == []
+
+
+@each
+def test_at_least_one_output_is_checked(source):
+    assert any(tagged(cell, "nbval-check-output") for cell in code_cells(read(source)))
+
+
+@each
+def test_file_is_small(source):
+    assert source.with_suffix(".ipynb").stat().st_size < 1_000_000
+
+
+def test_inputs_notice_a_changed_tag():
+    notebook = read(SOURCES[0])
+    before = inputs(notebook)
+    notebook.cells[-1].metadata["tags"] = ["new"]
+    assert inputs(notebook) != before
