@@ -95,7 +95,8 @@ def _generate(profile) -> Path:
         "seed": sticks.seed,
         "classes": sorted(profile.data.classes) if profile.data.classes else None,
     }
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
+    named = json.dumps(parameters | {"version": stickactions.VERSION}, sort_keys=True)
+    digest = hashlib.sha256(named.encode()).hexdigest()[:8]
     folder = data_home() / f"stickactions-{sticks.px}px-{digest}"
     if not _complete(folder):
         stickactions.build(folder, **parameters, workers=profile.runtime.jobs)
