@@ -125,6 +125,6 @@ def record(folder: Path, name: str) -> Path:
         "metrics": metrics,
         "config": config,
     }
-    value["config"]["data"]["root"] = None  # a path of one machine says nothing to another
-    value["config"]["data"]["lists"] = None
+    data = config["data"]  # a path of one machine says nothing to another
+    data |= {"root": None, "lists": None, "label_list": Path(data["label_list"] or "").name or None}
     return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)

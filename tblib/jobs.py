@@ -26,6 +26,9 @@ from .runs import Run, open_run
 from .systems import Job, build_method, scores
 from .train import Plan, fit, read_log
 
+# Sections of the profile that a method reads beside `data` and `model`; pretraining: its own.
+SECTIONS = {"supervised": ("finetune",), "timebalance": ("finetune", "student")}
+
 
 def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
     """Train every job that is not finished yet, as many side by side as the profile allows.
@@ -152,10 +155,8 @@ def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
 def _digest(run: Run, job: Job) -> str:
     """Identify a training by its settings, the training code, the videos and its inputs."""
     c = run.config
-    sections = {
-        name: getattr(c, name).model_dump(mode="json")
-        for name in ("data", "model", "pretrain", "finetune", "student")
-    }
+    used = ("data", "model", *SECTIONS.get(job.method, ("pretrain",)))
+    sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
     sections["data"].pop("root")
     inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
     frames = run.pool.cache.manifest.sha256.tolist()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
 
 @pytest.mark.parametrize("at,every", [(8, 8), (15, 7), (19, 3), (5, 8)])
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path, at, every):
-    whole = train(tmp_path / "whole", every=every)
-    interrupt(tmp_path / "cut", at, every=every)
-    resumed = train(tmp_path / "cut", every=every)
+    whole = train(tmp_path / "whole", steps=60, every=every)
+    interrupt(tmp_path / "cut", at, steps=60, every=every)
+    resumed = train(tmp_path / "cut", steps=60, every=every)
     assert same_weights(whole, resumed)
     log = [read_log(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
     assert log[0] == log[1], "also the means of log lines that the interruption fell into"
-    assert [line["step"] for line in log[0]] == [10, 20]
+    assert [line["step"] for line in log[0]] == list(range(3, 61, 3))
 
 
 def test_interrupted_many_times(tmp_path):
@@ -109,7 +110,7 @@ def test_killed_and_run_again_equals_uninterrupted(tmp_path):
     assert same_weights(whole, torch.load(tmp_path / "cut" / "final.pt", weights_only=True))
     log = [read_log(tmp_path / name / "metrics.jsonl") for name in ("whole", "cut")]
     assert log[0] == log[1]
-    assert [line["step"] for line in log[1]] == [10, 20, 30, 40]
+    assert [line["step"] for line in log[1]] == list(range(2, 41, 2)), "each step once"
 
 
 def test_a_damaged_newest_state_is_named_and_skipped(tmp_path, capsys):
@@ -122,7 +123,7 @@ def test_a_damaged_newest_state_is_named_and_skipped(tmp_path, capsys):
     assert same_weights(whole, train(tmp_path / "cut", every=4))
     assert f"{newest} skipped" in capsys.readouterr().out
     steps = [line["step"] for line in read_log(tmp_path / "cut" / "metrics.jsonl")]
-    assert steps == [10, 20]
+    assert steps == list(range(1, 21))
 
 
 def test_a_log_line_cut_by_a_kill_is_dropped(tmp_path):
@@ -167,6 +168,19 @@ def test_the_learning_rate_rises_then_falls_to_zero(tmp_path):
     assert rates[105] == pytest.approx(5e-3)
     assert all(a > b > 0 for a, b in zip(rates[10:], rates[11:], strict=False))
     assert rates[-1] < 1e-5
+
+
+def test_log_lines_are_means_since_the_line_before(tmp_path):
+    fine, coarse = plan(tmp_path / "fine", steps=20), plan(tmp_path / "coarse", steps=45)
+    assert (fine.log_every, coarse.log_every, plan(tmp_path, steps=5000).log_every) == (1, 2, 10)
+    fit(TinyMethod(), fake_pool(8), replace(coarse, lr=0.0, weight_decay=0.0), CPU)
+    fit(TinyMethod(), fake_pool(8), replace(fine, lr=0.0, weight_decay=0.0), CPU)
+    single = [line["loss"] for line in read_log(fine.folder / "metrics.jsonl")]
+    pairs = read_log(coarse.folder / "metrics.jsonl")
+    assert [line["step"] for line in pairs] == [*range(2, 45, 2), 45]
+    assert [line["loss"] for line in pairs[:10]] == pytest.approx(
+        [(a + b) / 2 for a, b in zip(single[::2], single[1::2], strict=True)]
+    )
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 19])

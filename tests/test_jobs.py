@@ -1,0 +1,161 @@
+"""Independent trainings: order, reuse, and the same weights however many run side by side."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from helpers import same_weights, tiny_profile
+from joblib.externals.loky import get_reusable_executor
+
+from tblib import checkpoint, jobs
+from tblib.errors import MissingStage
+from tblib.jobs import _in_order, run_jobs
+from tblib.runs import open_run
+from tblib.systems import Job
+
+SSL = Job("ssl", "joint", steps=2, seed=0)
+TEACHERS = [
+    Job("inv", "supervised", steps=2, seed=0, init="ssl"),
+    Job("dist", "supervised", steps=3, seed=1, init="ssl"),
+]
+STUDENT = Job(
+    "student", "timebalance", steps=2, seed=0, teachers=("inv", "dist"), score="reweighted"
+)
+ALL = [STUDENT, *TEACHERS, SSL]
+
+
+@pytest.fixture
+def open_at(tmp_path, tiny_root, monkeypatch):
+    """Return a function that opens a run of eight tiny real videos in a named folder."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+
+    def open_folder(name, chapter=2, **overrides):
+        common = {"data__dataset": "ucf101", "data__root": str(tiny_root)}
+        common |= {"student__batch_labelled": 2, "student__batch_unlabelled": 2}
+        config = tiny_profile(**common, **overrides)
+        open_run(config, tmp_path / name, 1)
+        run = open_run(config, tmp_path / name, chapter)
+        score = [row / len(run.videos.table) for row in range(len(run.videos.table))]
+        pd.DataFrame({"reweighted": score}).to_csv(run.dir / "similarity.csv", index=False)
+        return run
+
+    return open_folder
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Record the names of the jobs that are really trained, in order."""
+    names, real = [], jobs.train_job
+
+    def record(config, folder, chapter, job):
+        names.append(job.name)
+        real(config, folder, chapter, job)
+
+    monkeypatch.setattr(jobs, "train_job", record)
+    return names
+
+
+def shas(run):
+    return {job.name: checkpoint.model_card(run.folder(job.name))["sha256"] for job in ALL}
+
+
+def test_what_a_job_needs_comes_before_it():
+    order = [job.name for job in _in_order(ALL)]
+    assert order == ["ssl", "inv", "dist", "student"]
+
+
+def test_train_reuse_and_retrain(open_at, trained):
+    """Unchanged jobs are reused; a changed one takes its dependants along, and nothing else."""
+    run = open_at("run")
+    histories = run_jobs(run, ALL)
+    assert trained == ["ssl", "inv", "dist", "student"]
+    last = {name: table.step.iloc[-1] for name, table in histories.items()}
+    assert last == {job.name: job.steps for job in ALL}
+    first = shas(run)
+    trained.clear()
+    again = run_jobs(run, ALL)
+    assert trained == []
+    assert again["student"].equals(histories["student"])
+
+    longer = [STUDENT, TEACHERS[0], replace(TEACHERS[1], steps=4), SSL]
+    run_jobs(run, longer)
+    assert trained == ["dist", "student"]
+    second = shas(run)
+    assert {name for name in first if first[name] != second[name]} == {"dist", "student"}
+
+    trained.clear()
+    run_jobs(run, ALL)
+    assert trained == ["dist", "student"]
+    assert shas(run) == first, "the old settings give the old weights, bit for bit"
+
+
+@pytest.mark.parametrize(
+    "change,again",
+    [
+        ({"finetune__lr": 1e-2}, {"inv", "student"}),
+        ({"data__label_fraction": 0.3}, {"inv", "student"}),
+        ({"student__lr": 1e-2}, {"student"}),
+        ({"evaluate__clips": 4, "title": "other"}, set()),
+    ],
+)
+def test_a_setting_that_matters_trains_again(open_at, trained, change, again):
+    """Chapter 1 run again with other settings in the same folder must not keep old models."""
+    plan = [replace(TEACHERS[0], init="", steps=1), replace(STUDENT, teachers=("inv", "inv"))]
+    run_jobs(open_at("run"), plan)
+    trained.clear()
+    run_jobs(open_at("run", **change), plan)
+    assert set(trained) == again
+
+
+def test_another_score_trains_the_student_again(open_at, trained):
+    run = open_at("run")
+    plan = [replace(TEACHERS[0], init="", steps=1), replace(STUDENT, teachers=("inv", "inv"))]
+    run_jobs(run, plan)
+    trained.clear()
+    table = pd.read_csv(run.dir / "similarity.csv")
+    (1 - table).to_csv(run.dir / "similarity.csv", index=False)
+    run_jobs(run, plan)
+    assert trained == ["student"]
+
+
+def test_leftovers_of_other_settings_are_not_resumed(open_at):
+    run = open_at("run")
+    plan = [replace(TEACHERS[0], init="", steps=1)]
+    place = run.folder("inv")
+    place.mkdir(parents=True)
+    (place / "digest.txt").write_text("another training")
+    checkpoint.save_state(place, 1, {"step": 1})
+    run_jobs(run, plan)
+    names = sorted(path.name for path in place.iterdir())
+    assert names == ["digest.txt", "metrics.jsonl", "model.json", "model.safetensors"]
+
+
+def test_a_missing_model_is_named_before_anything_is_trained(open_at, trained):
+    run = open_at("run")
+    with pytest.raises(MissingStage, match="'inv' needs the model 'ssl', which is not in"):
+        run_jobs(run, TEACHERS)
+    assert trained == []
+    assert not (run.dir / "ckpt").exists()
+
+
+def test_a_missing_score_is_explained(open_at):
+    run = open_at("run")
+    plan = [replace(STUDENT, teachers=(), score="shuffled")]
+    with pytest.raises(MissingStage, match="no column 'shuffled'; run chapter 5"):
+        run_jobs(run, plan)
+    (run.dir / "similarity.csv").unlink()
+    with pytest.raises(MissingStage, match="does not exist; run chapter 5"):
+        run_jobs(run, plan)
+
+
+def test_two_jobs_side_by_side_give_the_weights_of_one_at_a_time(open_at):
+    alone = open_at("alone")
+    run_jobs(alone, ALL)
+    get_reusable_executor(kill_workers=True, reuse=False)  # workers of other tests: other folders
+    pair = open_at("pair", runtime__jobs=2)
+    histories = run_jobs(pair, ALL)
+    get_reusable_executor(kill_workers=True, reuse=False).shutdown(kill_workers=True)
+    for job in ALL:
+        first, second = (checkpoint.load_weights(r.folder(job.name)) for r in (alone, pair))
+        assert same_weights(first, second), job.name
+        assert histories[job.name].equals(jobs.history(alone, job.name))
