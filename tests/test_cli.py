@@ -1,0 +1,112 @@
+"""The command line: a mistake costs one sentence and a non-zero code, never a traceback."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tblib.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """Keep data and runs of these tests out of the repository."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TB_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("UCF101_ROOT", raising=False)
+
+
+def ucf(root, *settings):
+    """Return arguments that choose a UCF101-like folder and all of its classes."""
+    chosen = ["data.dataset=ucf101", f"data.root={root}", "data.classes=null", *settings]
+    return [part for setting in chosen for part in ("--set", setting)]
+
+
+MISTAKES = {
+    "profile": (["data", "info", "--profile", "smok"], "profile 'smok' does not exist; did you"),
+    "setting": (["run", "1", "--set", "student.stesp=5"], "did you mean 'steps'"),
+    "section": (["run", "1", "--set", "studnet.steps=5"], "did you mean 'student'"),
+    "type": (["run", "1", "--set", "student.steps=many"], "student.steps = 'many'"),
+    "nan": (["run", "1", "--set", "student.lr=NaN"], "student.lr = nan"),
+    "range": (["run", "1", "--set", "data.label_fraction=2"], "less than or equal to 1"),
+    "seed": (["run", "1", "--seed", "-3"], "seed = -3"),
+    "pair": (["run", "1", "--set", "student.steps"], "must look like student.steps=50"),
+    "chapter": (["run", "9"], "chapter '9' does not exist"),
+    "record": (["record", "no/such/run", "x"], "no/such/run/config.json does not exist"),
+    "root": (["data", "info", *ucf("/no/such/folder")], "/no/such/folder does not exist"),
+    "no root": (["data", "info", "--set", "data.dataset=ucf101"], "UCF101_ROOT"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_with_one_sentence(mistake, capsys, tmp_path):
+    arguments, words = MISTAKES[mistake]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("tblib: ")
+    assert err.count("\n") == 1
+    assert words in err
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "runs").exists(), "nothing is left behind"
+
+
+def test_an_unknown_class_is_answered_with_the_known_ones(tiny_root, capsys):
+    assert main(["data", "info", *ucf(tiny_root, 'data.classes=["Wakl"]')]) == 2
+    err = capsys.readouterr().err
+    assert "class 'Wakl' is unknown: did you mean 'Walk'? allowed: Jump, Walk" in err
+
+
+def test_a_missing_video_is_named(tiny_root, tmp_path, capsys):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for path in (tiny_root / "ucfTrainTestlist").iterdir():
+        (lists / path.name).write_text(path.read_text())
+    with (lists / "trainlist01.txt").open("a") as file:
+        file.write("Walk/v_Walk_g09_c01.avi 1\n")
+    assert main(["data", "info", *ucf(tiny_root, f"data.lists={lists}")]) == 2
+    assert "1 of 17 listed videos are not in" in capsys.readouterr().err
+
+
+def test_data_info_and_build(tiny_root, tmp_path, capsys):
+    assert main(["data", "info", *ucf(tiny_root)]) == 0
+    assert "16 videos" in capsys.readouterr().out
+    small = ucf(tiny_root, "data.cache_px=20", "data.crop_px=16")
+    assert main(["data", "build", *small]) == 0
+    assert "16 videos" in capsys.readouterr().out
+    assert len(list((tmp_path / "data" / "cache" / "20").rglob("*.npy"))) == 16
+
+
+def tblib(*arguments):
+    command = [sys.executable, "-m", "tblib", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=120)
+
+
+def test_a_real_process_exits_with_the_code_and_without_a_traceback():
+    done = tblib("data", "info", "--profile", "smok")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tblib: profile 'smok' does not exist; did you mean 'smoke'?")
+    assert done.stderr.count("\n") == 1
+
+
+def test_debug_shows_where_a_mistake_was_found():
+    done = tblib("--debug", "data", "info", "--profile", "smok")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+    assert "ConfigError: profile 'smok' does not exist" in done.stderr
+
+
+def test_an_unknown_command_shows_the_usage():
+    with pytest.raises(SystemExit) as caught:
+        main(["train"])
+    assert caught.value.code == 2
+
+
+def test_a_mistake_found_inside_a_notebook_is_one_sentence_too(tiny_root, tmp_path):
+    """Only when the videos are known can a label fraction prove too small."""
+    done = tblib("run", "1", *ucf(tiny_root, "data.label_fraction=0.01"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("tblib: a label fraction of 0.01 is less than half a video")
+    assert done.stderr.count("\n") == 1
+    (failed,) = (tmp_path / "runs").glob("*/logs/*.failed.ipynb")
+    assert "label fraction" in failed.read_text(), "the notebook is kept to look at"
