@@ -16,11 +16,12 @@ from pathlib import Path
 import pandas as pd
 import torch
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from . import checkpoint, semi
 from .cards import code_hash
 from .config import Profile
-from .errors import MissingStage
+from .errors import MissingStage, UserError
 from .progress import interactive
 from .runs import Run, open_run
 from .systems import Job, build_method, scores
@@ -38,6 +39,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
 
     Raises:
         MissingStage: a job needs a model that neither exists nor is among the jobs.
+        UserError: a training failed, or its process was killed.
     """
     _check_needs(run, jobs)
     run.pool  # noqa: B018  decode once, before workers ask for the same frames
@@ -115,7 +117,14 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
 
 
 def _collect(run: Run, future: Future, job: Job, begin: float) -> None:
-    future.result()
+    try:
+        future.result()
+    except TerminatedWorkerError:
+        raise UserError(
+            f"the process that trained {job.name!r} or one beside it was killed, usually for lack "
+            "of memory; lower runtime.jobs or a batch size and run the chapter again: it goes on "
+            "from the last saved state."
+        ) from None
     _say(run, job, begin)
 
 

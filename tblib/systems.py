@@ -150,6 +150,7 @@ def features(
         projected: unit vectors after the projection head instead of backbone features.
     """
     c = run.config
+    torch.manual_seed(c.seed)  # an untrained network is the same one every time
     encoder = Encoder(c)
     if name:
         checkpoint.load_into(encoder, run.folder(name))

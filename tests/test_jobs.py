@@ -1,5 +1,9 @@
 """Independent trainings: order, reuse, and the same weights however many run side by side."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pandas as pd
@@ -8,7 +12,7 @@ from helpers import same_weights, tiny_profile
 from joblib.externals.loky import get_reusable_executor
 
 from tblib import checkpoint, jobs
-from tblib.errors import MissingStage
+from tblib.errors import ConfigError, MissingStage, UserError
 from tblib.jobs import _in_order, run_jobs
 from tblib.runs import open_run
 from tblib.systems import Job
@@ -154,8 +158,29 @@ def test_two_jobs_side_by_side_give_the_weights_of_one_at_a_time(open_at):
     get_reusable_executor(kill_workers=True, reuse=False)  # workers of other tests: other folders
     pair = open_at("pair", runtime__jobs=2)
     histories = run_jobs(pair, ALL)
-    get_reusable_executor(kill_workers=True, reuse=False).shutdown(kill_workers=True)
     for job in ALL:
         first, second = (checkpoint.load_weights(r.folder(job.name)) for r in (alone, pair))
         assert same_weights(first, second), job.name
         assert histories[job.name].equals(jobs.history(alone, job.name))
+    check_mistake_in_a_worker(pair)
+    check_killed_worker(pair)
+
+
+def check_mistake_in_a_worker(run):
+    """The sentence of an error crosses from the worker to the user."""
+    with pytest.raises(ConfigError, match="a pool of videos is empty"):
+        run_jobs(run, [Job("bad", "supervised", steps=1, seed=0, pool="val")])
+
+
+def check_killed_worker(run):
+    """A worker that the system kills while it trains is reported in one sentence."""
+    endless = Job("endless", "supervised", steps=100_000, seed=0)
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(run_jobs, run, [endless])
+        limit = time.monotonic() + 60
+        while jobs.history(run, "endless").empty and time.monotonic() < limit:
+            time.sleep(0.05)
+        for pid in list(get_reusable_executor(max_workers=2, timeout=60)._processes):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(UserError, match="was killed, usually for lack of memory"):
+            outcome.result(timeout=60)
