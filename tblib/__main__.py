@@ -102,9 +102,8 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "verify":
         return manifest.report(videos)
     frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
-    print(
-        f"{len(frames)} videos, {int(frames.frames.sum())} frames cached at {profile.data.cache_px} px"
-    )
+    total = int(frames.frames.sum())
+    print(f"{len(frames)} videos, {total} frames cached at {profile.data.cache_px} px")
     return 0
 
 
