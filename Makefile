@@ -28,7 +28,7 @@ reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"
 
 html: install  ## render the book from the results of PROFILE, without running anything
-	@$(PY) book/build.py --run "$(or $(RUN_DIR),runs/$(PROFILE))"
+	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))"
 
 lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired
 	$(PY) -m jupyterlab notebooks
