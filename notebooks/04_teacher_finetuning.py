@@ -21,7 +21,6 @@ run.metrics(2)  # chapter 2 must have been run here
 # %%
 import inspect
 
-import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Code
