@@ -203,7 +203,7 @@ run.save_metrics(
             "title": "Videos by role",
             "columns": ["role", "videos"],
             "rows": [[role, int(n)] for role, n in table.role.value_counts().items()],
-            "note": f"{videos.name}, label fraction {run.config.data.label_fraction}, seed {run.config.seed}",
+            "note": f"{videos.name}, {run.config.data.label_fraction:.0%} labels, seed {seed}",
         },
     }
 )

@@ -17,7 +17,7 @@ overrides = {}
 import tblib
 
 run = tblib.start(globals(), chapter=2)
-run.metrics(1)  # chapter 1 must have been run here
+earlier = run.metrics(1)  # chapter 1 must have been run here
 
 # %%
 import inspect
@@ -48,7 +48,7 @@ c, device = run.config, run.device
 #
 # | | positive | negatives |
 # |---|---|---|
-# | **invariant** $f_I$ | any other clip of the same video, whatever its time | clips of *other* videos |
+# | **invariant** $f_I$ | other clips of the same video, at any time | clips of *other* videos |
 # | **distinctive** $f_D$ | the same time of the same video | *other times* of the same video |
 #
 # The first network is rewarded for forgetting when a clip was taken, the second for knowing it.
@@ -244,7 +244,7 @@ run.save_metrics(
             "title": "What pretraining learnt",
             "columns": ["encoder", *probes.columns],
             "rows": [[name, *map(float, values.round(3))] for name, values in probes.iterrows()],
-            "note": "kNN from labelled to unlabelled training videos; the test split is not touched.",
+            "note": "kNN from labelled to unlabelled training videos; no test videos.",
         },
     }
 )

@@ -17,7 +17,7 @@ overrides = {}
 import tblib
 
 run = tblib.start(globals(), chapter=3)
-run.metrics(2)  # chapter 2 must have been run here
+earlier = run.metrics(2)  # chapter 2 must have been run here
 
 # %%
 import numpy as np
@@ -65,7 +65,7 @@ guess = {
 right = {kind: (prediction == truth).numpy() for kind, prediction in guess.items()}
 for kind, hits in right.items():
     print(
-        f"{kind:12s} {100 * hits.mean():5.1f} % of {len(hits)} videos (chance {100 / len(classes):.1f} %)"
+        f"{kind:12s} {100 * hits.mean():5.1f} % of {len(hits)} (chance {100 / len(classes):.1f} %)"
     )
 
 # %% [markdown]
@@ -133,7 +133,7 @@ table.round(3)
 rank = {kind: spearmanr(table[f"similarity ({kind})"], table.iloc[:, 0]).statistic for kind in raw}
 for kind, rho in rank.items():
     print(
-        f"rank correlation with the similarity of {kind} features: {rho:+.2f} over {len(classes)} classes"
+        f"rank correlation with similarity of {kind} features: {rho:+.2f} over {len(table)} classes"
     )
 
 # %% [markdown]
@@ -180,7 +180,7 @@ run.save_metrics(
             "title": "Linear probes by class, unlabelled training videos",
             "columns": ["class", *table.columns],
             "rows": [[name, *map(float, row.round(3))] for name, row in table.iterrows()],
-            "note": f"p of the spread of the differences under exchangeable teachers: {p_spread:.3f}",
+            "note": f"p of the spread of the differences, teachers exchanged: {p_spread:.3f}",
         },
     }
 )

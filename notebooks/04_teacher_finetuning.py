@@ -16,7 +16,7 @@ overrides = {}
 import tblib
 
 run = tblib.start(globals(), chapter=4)
-run.metrics(2)  # chapter 2 must have been run here
+earlier = run.metrics(2)  # chapter 2 must have been run here
 
 # %%
 import inspect
@@ -46,9 +46,7 @@ Code(inspect.getsource(semi.Supervised), language="python")
 
 # %%
 o = c.finetune
-print(
-    f"{len(run.pool.rows('labelled'))} labelled of {len(run.pool.rows('train'))} training videos, {len(classes)} classes"
-)
+print(f"{len(run.pool.rows('labelled'))} labelled of {len(run.pool.rows('train'))} training videos")
 jobs = [
     Job("teacher_invariant", "supervised", o.steps, c.seed, init="ssl_invariant"),
     Job("teacher_distinctive", "supervised", o.steps, c.seed, init="ssl_distinctive"),
@@ -68,7 +66,7 @@ curves = run_jobs(run, jobs)
 # *all* training videos: the upper line.  All take the same number of steps and clips.
 
 # %%
-plot.training_curves({name: curve for name, curve in curves.items()}, y="loss")
+plot.training_curves(dict(curves.items()), y="loss")
 # %% [markdown]
 # ## Scoring videos
 #
@@ -134,7 +132,8 @@ plot.agreement_map(right["invariant"], right["distinctive"], truth.numpy(), clas
 test_pair = stats.mcnemar(right["invariant"], right["distinctive"])
 either = right["invariant"] | right["distinctive"]
 print(
-    f"only invariant right: {test_pair.only_a}, only distinctive right: {test_pair.only_b}, p = {test_pair.p:.3f}"
+    f"only invariant right: {test_pair.only_a}, only distinctive: {test_pair.only_b}, "
+    f"p = {test_pair.p:.3f}"
 )
 print(f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %")
 

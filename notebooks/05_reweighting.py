@@ -17,7 +17,7 @@ overrides = {}
 import tblib
 
 run = tblib.start(globals(), chapter=5)
-run.metrics(4)  # chapter 4 must have been run here
+earlier = run.metrics(4)  # chapter 4 must have been run here
 
 # %%
 import inspect

@@ -171,7 +171,7 @@ run.save_metrics(
                 [r.system, round(r.top1, 1), round(r.low, 1), round(r.high, 1), round(r.p, 3)]
                 for r in table.itertuples()
             ],
-            "note": f"{len(test)} test videos, one seed ({c.seed}); p from McNemar's exact test on the same videos.",
+            "note": f"{len(test)} test videos, one seed ({c.seed}); p: McNemar's exact test.",
         },
     }
 )

@@ -170,7 +170,7 @@ def test_distillation_closed_forms_and_no_gradient_into_the_target():
 
 
 def test_distillation_weight_does_not_depend_on_the_number_of_classes():
-    """The official 50 · mean over 102 classes is 0.49 · sum: padding with empty classes changes nothing."""
+    """The official 50 · mean over 102 classes is 0.49 · sum over classes."""
     q, p = torch.rand(4, 102).softmax(1), torch.rand(4, 102).softmax(1)
     official = 50 * torch.nn.functional.mse_loss(q, p)
     assert 0.49 * losses.squared_distance(q, p).item() == pytest.approx(official.item(), rel=0.01)
