@@ -79,6 +79,7 @@ def stage_notebooks(run: Path, staging: Path, banner: str) -> None:
 def stage_prose(run: Path, staging: Path, banner: str) -> None:
     """Copy hand-written pages and write the generated ones."""
     shutil.copytree(ROOT / "book", staging / "book", ignore=shutil.ignore_patterns("*.py", "__*"))
+    pages.hero(staging / "book" / "hero.png")
     (staging / "book" / "status.md").write_text(pages.status(run))
     (staging / "book" / "results.md").write_text(pages.results(run, ROOT / "results"))
     for page in (staging / "book").glob("*.md"):

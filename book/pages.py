@@ -139,3 +139,14 @@ def results(run: Path, recorded: Path) -> str:
             *(_recorded(path) for path in sorted(recorded.glob("*.json"))),
         ]
     )
+
+
+def hero(path: Path) -> None:
+    """Draw the picture of the start page: three persistent and three phased actions."""
+    from tblib import plot
+    from tblib.data import stickactions
+
+    plot.use_book_style()
+    names = ("PlayingPiano", "Rowing", "DrumKit", "PickUpThrow", "RunCartwheel", "WaveBowJump")
+    clips = {name: stickactions.sample(name, px=160, seed=5).frames for name in names}
+    plot.contact_sheet(clips, n=6).savefig(path)

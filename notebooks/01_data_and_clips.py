@@ -39,8 +39,8 @@ plot.use_book_style()
 # and writes real H.264 files, sorted into folders and list files exactly as UCF101 has them.  There
 # are two families of classes, made to disagree about time:
 #
-# * **persistent** classes are told by something large that stays, the equipment; the body moves
-#   in one of a few rhythms that all these classes share;
+# * **persistent** classes are told by something large that stays, the equipment; the body moves in
+#   one of a few rhythms that all these classes share;
 # * **phased** classes are told by the order of sub-actions; the place and the things in it are
 #   shared, and some classes consist of the same sub-actions in another order.
 #
@@ -53,8 +53,8 @@ counts = videos.table.groupby(["family", "class_name", "split"]).size().unstack(
 counts
 
 # %% [markdown]
-# One video of each class, drawn larger than the training files.  Try to name the phased ones from
-# a single frame.
+# One video of each class, drawn larger than the training files.  Try to name the phased ones from a
+# single frame.
 
 
 # %%
@@ -71,8 +71,7 @@ plot.contact_sheet({name: look(name) for name in videos.classes}, n=6)
 #
 # Beside each StickActions file stands its ground truth: which sub-action each frame shows, which
 # pixels belong to the actor, and the exact optical flow.  Training never sees it; we use it to
-# check
-# what a network has understood.
+# check what a network has understood.
 
 # %%
 if videos.name.startswith("stickactions"):
@@ -86,10 +85,9 @@ if videos.name.startswith("stickactions"):
 #
 # Video files are not arrays.  Frames are stored as differences, and asking a reader for "frame 57"
 # makes it jump to a key frame and count.  With the old AVI files of UCF101 that count is often
-# wrong:
-# the reader returns *some* frame, without an error.  So every file here is decoded exactly once,
-# sequentially, and all frames are kept, scaled down, as bytes; clips are cut from those.  The same
-# pass counts the true number of frames and writes down a hash, which is the *manifest*.
+# wrong: the reader returns *some* frame, without an error.  So every file here is decoded exactly
+# once, sequentially, and all frames are kept, scaled down, as bytes; clips are cut from those.  The
+# same pass counts the true number of frames and writes down a hash, which is the *manifest*.
 
 # %%
 pool = run.pool
@@ -130,8 +128,8 @@ print(
 #
 # A *clip* is `T` frames with a *stride*: T = 8 and stride 2 covers 16 frames of video.  The
 # distinctive pretraining needs a special arrangement, shown below.  A sparse **global** clip spans
-# a long window.  Four dense **local** clips tile the same window.  A network that keeps four
-# time slots of the global clip can then be asked: which local clip shows what slot $k$ shows?
+# a long window.  Four dense **local** clips tile the same window.  A network that keeps four time
+# slots of the global clip can then be asked: which local clip shows what slot $k$ shows?
 
 # %%
 clip = run.config.pretrain.clip
@@ -155,9 +153,8 @@ print(
 #
 # Contrastive learning asks a network to recognise a clip in disguise.  The disguise is drawn once
 # per clip and applied to all its frames: a crop, a flip, one colour matrix, sometimes a grey box.
-# (If
-# every frame got its own, the motion would drown in flicker.)  All colour changes are a
-# single 3×4 matrix, so that augmentation costs less than a tenth of the training step.
+# (If every frame got its own, the motion would drown in flicker.)  All colour changes are a single
+# 3×4 matrix, so that augmentation costs less than a tenth of the training step.
 
 # %%
 augment = Augment(
@@ -168,8 +165,8 @@ plot.views(clips)
 # %% [markdown]
 # ## A batch
 #
-# The loader stacks the views of several videos.  On the device the order is views first,
-# `[V, B, 3, T, H, W]`, so that all clips of one kind go through the network together.
+# The loader stacks the views of several videos.  On the device the order is views first, `[V, B, 3,
+# T, H, W]`, so that all clips of one kind go through the network together.
 
 # %% tags=["nbval-check-output"]
 stream = Stream("train", batch=4, views=views, augment=augment, distinct=True)
@@ -216,8 +213,8 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# The sparse clip sees T = 8 frames, the dense ones 4 · 8 = 32 different frames, of a window of
-# 4 · 8 · 2 = 64 frames.
+# The sparse clip sees T = 8 frames, the dense ones 4 · 8 = 32 different frames, of a window of 4 ·
+# 8 · 2 = 64 frames.
 # ```
 #
 # 2. **Middle.** Why does a batch for contrastive learning never contain a video twice?
@@ -229,8 +226,7 @@ run.save_metrics(
 # ```
 #
 # 3. **Harder.** With 5 % of the labels and groups of two clips, how many labelled clips has a class
-#    with 30 training videos, and how many become `spare`?  Check with
-#    `tblib.data.splits.roles`.
+#    with 30 training videos, and how many become `spare`?  Check with `tblib.data.splits.roles`.
 #
 # ```{admonition} Solution
 # :class: dropdown
@@ -238,5 +234,5 @@ run.save_metrics(
 # `splits.roles(videos.table, 0.05, seed=0).value_counts()` shows it.
 # ```
 #
-# **Next:** two networks that learn from these clips without any label, and what each of them
-# ends up knowing.
+# **Next:** two networks that learn from these clips without any label, and what each of them ends
+# up knowing.

@@ -38,11 +38,9 @@ labels = torch.tensor(run.pool.labels)
 #
 # The paper's figure sorts the classes of UCF101 by the accuracy of the invariant minus that of the
 # distinctive teacher: *playing piano* or *archery* at one end, *long jump* at the other.  Here we
-# ask the
-# question before any finetuning, of the frozen features alone.  A **linear probe** is
-# trained on the labelled videos and scored on the unlabelled training videos.  (Their labels
-# exist, we
-# just never train on them.  The test split stays closed.)
+# ask the question before any finetuning, of the frozen features alone.  A **linear probe** is
+# trained on the labelled videos and scored on the unlabelled training videos.  (Their labels exist,
+# we just never train on them.  The test split stays closed.)
 
 # %%
 labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
@@ -72,9 +70,8 @@ for kind, hits in right.items():
 # ## The chart
 #
 # Bars to one side are classes for which forgetting time helped, bars to the other side classes for
-# which
-# it hurt.  The idea of the paper needs both sides: if one teacher won everywhere, there would be
-# nothing to balance.
+# which it hurt.  The idea of the paper needs both sides: if one teacher won everywhere, there would
+# be nothing to balance.
 
 # %%
 per_class = {
@@ -104,16 +101,14 @@ p_spread = (1 + (null >= difference.std()).sum()) / 1001
 print(f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; p = {p_spread:.3f}")
 
 # %% [markdown]
-# If p is small, classes differ in which feature suits them.  If it is not, this run does not
-# show the effect, whatever the chart looks like.
+# If p is small, classes differ in which feature suits them.  If it is not, this run does not show
+# the effect, whatever the chart looks like.
 #
 # ## Does the similarity of clips predict the side?
 #
 # The mixture of the paper needs something that can be computed *without labels* and that tells on
-# which side
-# a video is: how alike its clips are ({eq}`eq-similarity`).  Below, the mean clip similarity of
-# each class
-# against its bar, for both features.
+# which side a video is: how alike its clips are ({eq}`eq-similarity`).  Below, the mean clip
+# similarity of each class against its bar, for both features.
 
 # %%
 raw = {kind: reweight.raw_similarity(pool) for kind, (_, pool) in clips.items()}
@@ -138,18 +133,16 @@ for kind, rho in rank.items():
 
 # %% [markdown]
 # A positive number is what the paper's argument predicts: videos whose clips are alike are better
-# served by the
-# invariant feature.  The paper does not say which features its similarity is computed from; the
-# usual argument is that the invariant ones make everything alike by construction, so that only the
-# distinctive ones can separate.  The two numbers above test that argument.
+# served by the invariant feature.  The paper does not say which features its similarity is computed
+# from; the usual argument is that the invariant ones make everything alike by construction, so that
+# only the distinctive ones can separate.  The two numbers above test that argument.
 
 # %% [markdown]
 # ## A look into the two spaces
 #
 # Every point is one *clip*; clips of a video form a cloud.  Invariant features should pull each
-# cloud together,
-# distinctive ones should stretch it.  The ratio below says by how much: variance inside
-# videos as a share of all variance.
+# cloud together, distinctive ones should stretch it.  The ratio below says by how much: variance
+# inside videos as a share of all variance.
 
 # %%
 show = np.random.default_rng(0).permutation(len(unlabelled))[:40]
@@ -192,9 +185,8 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# Because the teachers of the next chapter will have just those.  A probe with all labels
-# answers another question: what the features contain, not what can be got out of them with few
-# labels.
+# Because the teachers of the next chapter will have just those.  A probe with all labels answers
+# another question: what the features contain, not what can be got out of them with few labels.
 # ```
 #
 # 2. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
@@ -202,22 +194,19 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# Shuffling labels would also destroy that some classes are harder than others for both
-# teachers.  Exchanging the two results of a video keeps its difficulty and removes only the thing
-# that
-# is being tested.
+# Shuffling labels would also destroy that some classes are harder than others for both teachers.
+# Exchanging the two results of a video keeps its difficulty and removes only the thing that is
+# being tested.
 # ```
 #
 # 3. **Harder.** Use projected features (`features(..., projected=True)`) for the similarity.  What
-#    happens to
-#    the range of the values, and does the rank correlation change?
+#    happens to the range of the values, and does the rank correlation change?
 #
 # ```{admonition} Solution
 # :class: dropdown
 # After the head's batch norm the vectors are centred, so cosines spread far more widely and may be
 # negative; backbone features are all positive (they follow a ReLU) and crowd near one.  Ranks, and
-# so
-# the correlation, can move either way: compute `reweight.raw_similarity` of both and compare.
+# so the correlation, can move either way: compute `reweight.raw_similarity` of both and compare.
 # ```
 #
 # **Next:** the same comparison after finetuning, on the test videos.

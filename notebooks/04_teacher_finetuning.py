@@ -38,8 +38,8 @@ labels, test = torch.tensor(run.pool.labels), run.pool.rows("test")
 # ## Few labels
 #
 # A classifier is the backbone, an average over time and space, and one linear layer.  It sees
-# labelled
-# clips only and minimises the cross-entropy.  All of it is trained, not just the last layer.
+# labelled clips only and minimises the cross-entropy.  All of it is trained, not just the last
+# layer.
 
 # %%
 Code(inspect.getsource(semi.Supervised), language="python")
@@ -58,12 +58,10 @@ curves = run_jobs(run, jobs)
 
 # %% [markdown]
 # Besides the two teachers there are three systems to compare with.  `supervised_scratch` starts
-# from
-# random weights: what labels alone give.  `supervised_ssl` starts from the joint pretraining, like
-# the student
-# later: most published tables forget this baseline, and without it the gain of a semi-supervised
-# method cannot be told from the gain of its initialisation.  `supervised_full` sees the labels of
-# *all* training videos: the upper line.  All take the same number of steps and clips.
+# from random weights: what labels alone give.  `supervised_ssl` starts from the joint pretraining,
+# like the student later: most published tables forget this baseline, and without it the gain of a
+# semi-supervised method cannot be told from the gain of its initialisation.  `supervised_full` sees
+# the labels of *all* training videos: the upper line.  All take the same number of steps and clips.
 
 # %%
 plot.training_curves(dict(curves.items()), y="loss")
@@ -71,10 +69,8 @@ plot.training_curves(dict(curves.items()), y="loss")
 # ## Scoring videos
 #
 # One clip shows a fraction of a video.  The score of a video is the mean of the predictions for
-# clips spread
-# evenly over it, a centre crop each, no flips (ten in the paper and here, fewer at `smoke`).  The
-# average is taken over
-# probabilities.
+# clips spread evenly over it, a centre crop each, no flips (ten in the paper and here, fewer at
+# `smoke`).  The average is taken over probabilities.
 
 # %% tags=["nbval-check-output"]
 p = {job.name: predict(run, job.name, test) for job in jobs}
@@ -104,9 +100,8 @@ table = pd.DataFrame([score(name) for name in p])
 plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # %% [markdown]
 # The intervals say how much another draw of test videos could change a number.  They do **not**
-# contain
-# the effect of another seed (other labelled videos, another start), which is usually larger.  One
-# run is an anecdote; chapter 7 of a full study repeats all of this over seeds.
+# contain the effect of another seed (other labelled videos, another start), which is usually
+# larger.  One run is an anecdote; chapter 7 of a full study repeats all of this over seeds.
 #
 # ## Where the teachers differ
 #
@@ -138,8 +133,8 @@ print(
 print(f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %")
 
 # %% [markdown]
-# The last number is the ceiling for choosing a teacher per video.  The question of the next
-# chapter is how much of the way there a similarity score gets us.
+# The last number is the ceiling for choosing a teacher per video.  The question of the next chapter
+# is how much of the way there a similarity score gets us.
 
 # %%
 card = load_classifier(run, "teacher_invariant")
@@ -176,18 +171,17 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# It uses labels the others do not have.  It bounds what any semi-supervised method can hope
-# for with this network and this number of steps.
+# It uses labels the others do not have.  It bounds what any semi-supervised method can hope for
+# with this network and this number of steps.
 # ```
 #
 # 2. **Middle.** With 120 test videos and 50 % accuracy, how wide is the 95 % interval?  How many
-#    videos
-#    would halve it?
+#    videos would halve it?
 #
 # ```{admonition} Solution
 # :class: dropdown
-# `stats.wilson(60, 120)` gives about ±9 points.  The width falls with the square root of
-# the number, so four times as many videos, 480, halve it.
+# `stats.wilson(60, 120)` gives about ±9 points.  The width falls with the square root of the
+# number, so four times as many videos, 480, halve it.
 # ```
 #
 # 3. **Harder.** Average logits instead of probabilities over the ten clips.  When do the two rules
@@ -196,8 +190,8 @@ run.save_metrics(
 # ```{admonition} Solution
 # :class: dropdown
 # Averaging logits multiplies (and renormalises) probabilities, so a single clip that is very sure
-# *against* a class can veto it; averaging probabilities lets a few sure clips carry the
-# video.  For phased classes, where only some clips show the telling part, the second is kinder.
+# *against* a class can veto it; averaging probabilities lets a few sure clips carry the video.  For
+# phased classes, where only some clips show the telling part, the second is kinder.
 # ```
 #
 # **Next:** one number per video that says whom to believe.

@@ -2,8 +2,7 @@
 # # Whom to believe: temporal similarity
 #
 # *You will learn* how one number per video, computed without labels, weights the two teachers;
-# which
-# choices hide in that number; and how to tell whether it carries information.
+# which choices hide in that number; and how to tell whether it carries information.
 #
 # *Run time* on two CPU cores: about 15 seconds at `smoke`, about a minute at `laptop`.
 
@@ -40,9 +39,8 @@ everyone, pool_rows = np.arange(len(run.videos.table)), run.pool.rows("train")
 # ## The score
 #
 # Cut $n$ clips evenly from a video, take their features, and compare all pairs.  If all clips look
-# alike the
-# action does not depend on time, and the invariant teacher should be believed; if they differ, the
-# distinctive one.  That is the whole idea ({eq}`eq-similarity`, {eq}`eq-mixture`):
+# alike the action does not depend on time, and the invariant teacher should be believed; if they
+# differ, the distinctive one.  That is the whole idea ({eq}`eq-similarity`, {eq}`eq-mixture`):
 
 # %%
 Code(
@@ -67,11 +65,9 @@ print(f"raw similarity from {raw.min():.3f} to {raw.max():.3f}, median {raw.medi
 
 # %% [markdown]
 # Raw similarities crowd into a narrow band.  Used as they are, they would give nearly every video
-# the same
-# weight.  The map to [0, 1] is therefore the decisive free choice; `rank` means: the share of the
-# training videos that are less similar.  It is fitted on the training pool (no labels, no test
-# videos)
-# and then applied to all.
+# the same weight.  The map to [0, 1] is therefore the decisive free choice; `rank` means: the share
+# of the training videos that are less similar.  It is fitted on the training pool (no labels, no
+# test videos) and then applied to all.
 
 # %%
 s = reweight.fit_map(raw[pool_rows], c.similarity.map)(raw)
@@ -102,12 +98,11 @@ plot.similarity_pair(described(order[-1]), described(order[0]))
 # ## Does the score carry information?
 #
 # Two questions.  Where the families are known: does $s$ rank persistent above phased videos?  And
-# everywhere: is $s$ higher where the invariant teacher is right and the distinctive one wrong
-# than the other way round?  Both are answered by an AUC: the chance that a random video of the
-# first kind has a
-# higher score than one of the second; 0.5 means no information, below 0.5 means the opposite of
-# the claim.
-# The videos are the unlabelled training videos, which no teacher was trained on.
+# everywhere: is $s$ higher where the invariant teacher is right and the distinctive one wrong than
+# the other way round?  Both are answered by an AUC: the chance that a random video of the first
+# kind has a higher score than one of the second; 0.5 means no information, below 0.5 means the
+# opposite of the claim. The videos are the unlabelled training videos, which no teacher was trained
+# on.
 
 # %%
 unlabelled = run.pool.rows("unlabelled")
@@ -137,11 +132,11 @@ print(f"({one_right.sum()} of {len(unlabelled)} videos have exactly one teacher 
 # %% [markdown]
 # ## Mixing
 #
-# With $p_I$ and $p_D$ the teachers' probabilities and $s$ the score of the video, the target is
-# $p = s\,p_I + (1-s)\,p_D$.  What must it beat?  Each teacher alone, the plain average, and scores
-# that *look* like $s$ but know nothing: its mean for every video, the score of another
-# video (shuffled), and the opposite (inverted).  Where families are known, an oracle that gives 1
-# to persistent and 0 to phased videos shows what a perfect score of this kind could do.
+# With $p_I$ and $p_D$ the teachers' probabilities and $s$ the score of the video, the target is $p
+# = s\,p_I + (1-s)\,p_D$.  What must it beat?  Each teacher alone, the plain average, and scores
+# that *look* like $s$ but know nothing: its mean for every video, the score of another video
+# (shuffled), and the opposite (inverted).  Where families are known, an oracle that gives 1 to
+# persistent and 0 to phased videos shows what a perfect score of this kind could do.
 
 # %%
 oracle = torch.tensor(persistent, dtype=torch.float32) if families else torch.full_like(s, 0.5)
@@ -188,8 +183,7 @@ plot.reweighting_illustration([illustrated(int(i)) for i in chance], classes)
 # ## Written down once
 #
 # The score is static: computed before the student is trained, one number per video, the same for
-# all its
-# clips.  It goes into `similarity.csv` together with the controls.
+# all its clips.  It goes into `similarity.csv` together with the controls.
 
 # %%
 from tblib.io import atomic_write
@@ -223,8 +217,8 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# All its clips are the same frames, so the raw similarity is 1, the highest possible: the
-# invariant teacher, almost alone.
+# All its clips are the same frames, so the raw similarity is 1, the highest possible: the invariant
+# teacher, almost alone.
 # ```
 #
 # 2. **Middle.** Why is the map fitted on the training pool and not on all videos?
@@ -232,20 +226,17 @@ run.save_metrics(
 # ```{admonition} Solution
 # :class: dropdown
 # A rank among test videos would make the prediction for one test video depend on which others
-# happen to be in
-# the test set.
+# happen to be in the test set.
 # ```
 #
 # 3. **Harder.** Replace `rank` by `minmax` (`overrides = {"similarity.map": "minmax"}` and another
-#    run
-#    directory).  Which videos change their weight most, and why?
+#    run directory).  Which videos change their weight most, and why?
 #
 # ```{admonition} Solution
 # :class: dropdown
 # Raw similarities have a long tail on the low side.  `minmax` keeps distances, so the many similar
-# videos crowd near
-# 1 and only the tail gets low scores; `rank` spreads them evenly.  Videos in the dense part change
-# most.
+# videos crowd near 1 and only the tail gets low scores; `rank` spreads them evenly.  Videos in the
+# dense part change most.
 # ```
 #
 # **Next:** the student, which must do without its teachers at test time.

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # The student
 #
-# *You will learn* how one network learns from labels and from two frozen teachers at the same
-# time, what
-# each term of its loss does, and how it compares with everything it was made from.
+# *You will learn* how one network learns from labels and from two frozen teachers at the same time,
+# what each term of its loss does, and how it compares with everything it was made from.
 #
 # *Run time* on two CPU cores: about 15 seconds at `smoke`, about 2 minutes at `laptop`.
 
@@ -40,10 +39,8 @@ labels, test = torch.tensor(run.pool.labels), run.pool.rows("test")
 # ## One step by hand
 #
 # A step takes labelled and unlabelled clips.  The student sees each clip; so do the two teachers,
-# *the
-# same augmented clip*.  Their mixture, weighted by the score of the video, is what the student
-# should say
-# ({eq}`eq-student`).  On labelled clips the true class counts as well.
+# *the same augmented clip*.  Their mixture, weighted by the score of the video, is what the student
+# should say ({eq}`eq-student`).  On labelled clips the true class counts as well.
 
 # %%
 job = student_job(c, "reweighted")
@@ -70,8 +67,7 @@ print("same target:", torch.allclose(method.target(unlabelled.clips[0], unlabell
 
 # %% [markdown]
 # Teachers are frozen in every sense: no gradient, and their batch norm keeps its statistics even
-# while
-# the student trains.
+# while the student trains.
 
 # %% tags=["nbval-check-output"]
 before = {name: value.clone() for name, value in method.teachers.state_dict().items()}
@@ -93,10 +89,8 @@ print(
 # ## The loss, term by term
 #
 # Distillation is a squared distance of probabilities.  The official code averages it over the
-# classes and
-# multiplies by 50 and 100; with 102 outputs that is 0.49 and 0.98 times the *sum* over classes.
-# We sum, so that the
-# weights mean the same for any number of classes.
+# classes and multiplies by 50 and 100; with 102 outputs that is 0.49 and 0.98 times the *sum* over
+# classes. We sum, so that the weights mean the same for any number of classes.
 
 # %%
 Code(inspect.getsource(semi.TimeBalance.forward), language="python")
@@ -157,11 +151,10 @@ table.round(3)
 chance = 100 / len(classes)
 plot.accuracy_bars(table, {"chance": chance})
 # %% [markdown]
-# Read the table from top to bottom.  The step from the first to the second row is what
-# pretraining gives, the step to the student what distillation from two teachers adds, the distance
-# to the last row
-# what is left.  The p-values compare two trained networks on these videos; they do not
-# know what another seed would do.
+# Read the table from top to bottom.  The step from the first to the second row is what pretraining
+# gives, the step to the student what distillation from two teachers adds, the distance to the last
+# row what is left.  The p-values compare two trained networks on these videos; they do not know
+# what another seed would do.
 #
 # ## Where it goes wrong
 
@@ -209,14 +202,12 @@ run.save_metrics(
 # ```{admonition} Solution
 # :class: dropdown
 # Student and teachers could agree on anything, for example on uniform probabilities, to make the
-# distance zero.  Labels would pull against it only on the labelled clips.  And each step would
-# cost almost twice as
-# much.
+# distance zero.  Labels would pull against it only on the labelled clips.  And each step would cost
+# almost twice as much.
 # ```
 #
 # 3. **Harder.** Ten classes instead of 102, and the official weights 50 and 100 on a mean over
-#    classes.  How
-#    much stronger is distillation than in the paper?
+#    classes.  How much stronger is distillation than in the paper?
 #
 # ```{admonition} Solution
 # :class: dropdown

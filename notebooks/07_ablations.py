@@ -2,8 +2,7 @@
 # # Ablations and controls
 #
 # *You will learn* to take a method apart: students that differ from the full one in exactly one
-# thing, and
-# controls that would do as well if the idea were not the reason for the gain.
+# thing, and controls that would do as well if the idea were not the reason for the gain.
 #
 # *Run time* on two CPU cores: about 25 seconds at `smoke`, about 8 minutes at `laptop`.
 
@@ -34,9 +33,8 @@ labels, test = torch.tensor(run.pool.labels), run.pool.rows("test")
 # %% [markdown]
 # ## What is varied
 #
-# Each student below is trained like the one of the last chapter: same steps, same clips, same
-# seed, same order
-# of videos.  One thing differs.
+# Each student below is trained like the one of the last chapter: same steps, same clips, same seed,
+# same order of videos.  One thing differs.
 
 # %%
 meaning = {
@@ -55,9 +53,9 @@ variants = list(c.ablation.variants)
 pd.Series({name: meaning[name] for name in ["reweighted", *variants]}, name="what it is").to_frame()
 
 # %% [markdown]
-# The second half of the list are *controls*.  If a shuffled score does as well as the measured
-# one, the gain over a
-# single teacher comes from having two teachers, not from knowing when to believe which.
+# The second half of the list are *controls*.  If a shuffled score does as well as the measured one,
+# the gain over a single teacher comes from having two teachers, not from knowing when to believe
+# which.
 
 # %%
 curves = run_jobs(run, [student_job(c, name) for name in ["reweighted", *variants]])
@@ -103,25 +101,22 @@ table.drop(columns=["group", "low", "high"]).round(3)
 # ### How to read it
 #
 # This is **one seed**.  With a few hundred test videos, differences below about five points mean
-# nothing (look at the
-# columns of disagreements).  The paper's own table says what to expect of sizes:
+# nothing (look at the columns of disagreements).  The paper's own table says what to expect of
+# sizes:
 
 # %%
 paper.ablations()[["table", "condition", "ucf101_5", "ucf101_20"]].head(5)
 
 # %% [markdown]
-# In the paper, about half of the distance from labelled-only to the full method is covered by
-# *any* single
-# teacher, a second teacher adds four to five points, and reweighting the last three.  Finding
-# three points needs
-# several seeds and paired tests; a single run can only show that everything works and how
-# large the effects roughly are.
+# In the paper, about half of the distance from labelled-only to the full method is covered by *any*
+# single teacher, a second teacher adds four to five points, and reweighting the last three.
+# Finding three points needs several seeds and paired tests; a single run can only show that
+# everything works and how large the effects roughly are.
 #
 # ### By family
 #
 # Where the families are known, the claim can be looked at more closely: reweighting should not
-# lose, on
-# either family, against the teacher that is better there.
+# lose, on either family, against the teacher that is better there.
 
 # %%
 family = run.videos.table.family[test]
@@ -137,8 +132,7 @@ by_family.round(1)
 # ## Equal compute
 #
 # All students above take the same steps on the same number of clips.  The teachers add two forward
-# passes
-# per clip in training (none at test time), and the pretraining comes before.  In clips:
+# passes per clip in training (none at test time), and the pretraining comes before.  In clips:
 
 # %%
 o, f, q = c.student, c.finetune, c.pretrain
@@ -180,8 +174,7 @@ run.save_metrics(
 # ## Exercises
 #
 # 1. **Easy.** Which control separates "two teachers are better than one" from "knowing whom to
-#    believe
-#    helps"?
+#    believe helps"?
 #
 # ```{admonition} Solution
 # :class: dropdown
@@ -193,19 +186,16 @@ run.save_metrics(
 # ```{admonition} Solution
 # :class: dropdown
 # If one teacher is better overall, any score whose mean leans towards it does better than one half
-# each, without
-# knowing anything about single videos.  `constant` has the same mean as the measured score.
+# each, without knowing anything about single videos.  `constant` has the same mean as the measured
+# score.
 # ```
 #
 # 3. **Harder.** Two invariant teachers from different seeds also make a pair.  What would you
-#    expect,
-#    and which row of the paper's table is the closest?
+#    expect, and which row of the paper's table is the closest?
 #
 # ```{admonition} Solution
 # :class: dropdown
 # Averaging two networks that make different errors helps even if they know the same things; the
-# paper's
-# Inv1 + Inv2 row is 4.4 points above a single invariant teacher at 5 % of the labels.  Whatever a
-# pair of *different* teachers
-# gains beyond that is complementarity.
+# paper's Inv1 + Inv2 row is 4.4 points above a single invariant teacher at 5 % of the labels.
+# Whatever a pair of *different* teachers gains beyond that is complementarity.
 # ```

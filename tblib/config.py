@@ -92,7 +92,7 @@ class Pretrain(Section):
     clip: Clip = Clip()  # the local clip; the global one has `slots` times its stride
     slots: Annotated[int, Field(ge=2, le=8)] = 4
     batch: Annotated[int, Field(ge=2)] = 16  # videos; ten clips each
-    lr: Positive = 1e-3
+    lr: Positive = 5e-3
     weight_decay: NonNegative = 1e-4
     temperature: Positive = 0.1
     dim: Count = 128  # D of the projection
@@ -100,8 +100,8 @@ class Pretrain(Section):
     weight_ll: NonNegative = 40.0  # the official sum over a batch of 40, as a mean
     weight_gl: NonNegative = 16.0  # the official 16 cross-entropies, as a mean
     steps_invariant: Steps = 100
-    steps_joint: Steps = 100  # all three losses; also the student's initialisation
-    steps_distinctive: Steps = 100  # distinctive losses only, continuing from the joint weights
+    steps_distinctive: Steps = 100
+    steps_joint: Steps = 100  # all three losses; the student's initialisation
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.5  # strength of colour augmentation
     crop_min: Fraction = 0.5  # smallest crop side as a share of the short side
 

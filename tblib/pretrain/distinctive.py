@@ -1,8 +1,7 @@
 """Temporally distinctive pretraining: f_D tells different times of one video apart.
 
 Source: paper, section A3, loss weights (0, 1, 1): L_LL and L_GL, eqs. :eq:`eq-local-local` and
-:eq:`eq-global-local`.  There are no negatives from other videos.  At small scale these losses stay
-at the value of knowing nothing when trained from scratch, so runs start from the joint weights.
+:eq:`eq-global-local`.  There are no negatives from other videos.
 """
 
 from .contrast import TemporalContrast
