@@ -42,7 +42,7 @@ labels = torch.tensor(run.pool.labels)
 # trained on the labelled videos and scored on the unlabelled training videos.  (Their labels exist,
 # we just never train on them.  The test split stays closed.)
 
-# %%
+# %% tags=["nbval-check-output"]
 labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
 encoders = {"invariant": "ssl_invariant", "distinctive": "ssl_distinctive"}
 clips = {

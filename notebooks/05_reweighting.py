@@ -150,6 +150,11 @@ mixed = {
 }
 pd.Series(mixed, name="top-1 of the mixed teachers, %").round(1).to_frame()
 
+# %% tags=["nbval-check-output"]
+ones = torch.ones(len(test))
+print("s = 1 is the invariant teacher:", torch.equal(reweight.mix(p_inv, p_dist, ones), p_inv))
+print("all scores in [0, 1]:", all(bool(((v >= 0) & (v <= 1)).all()) for v in scores.values()))
+
 # %% [markdown]
 # ### What mixing does to single videos
 #

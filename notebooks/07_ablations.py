@@ -134,7 +134,7 @@ by_family.round(1)
 # All students above take the same steps on the same number of clips.  The teachers add two forward
 # passes per clip in training (none at test time), and the pretraining comes before.  In clips:
 
-# %%
+# %% tags=["nbval-check-output"]
 o, f, q = c.student, c.finetune, c.pretrain
 ten = 2 + 2 * q.slots
 budget = pd.DataFrame(
