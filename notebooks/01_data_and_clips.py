@@ -22,6 +22,7 @@ run = tblib.start(globals(), chapter=1)
 # %%
 import numpy as np
 import torch
+from IPython.display import display
 
 from tblib import plot
 from tblib.data import stickactions
@@ -75,10 +76,12 @@ plot.contact_sheet({name: look(name) for name in videos.classes}, n=6)
 
 # %%
 if videos.name.startswith("stickactions"):
-    truth = stickactions.ground_truth(videos.table.path.iloc[-1])
-    print("file  ", videos.table.video.iloc[-1], "·", truth["family"])
-    print("phases", np.unique(truth["phase"]).tolist(), "· flow", truth["flow"].shape)
-    print(f"actor covers {100 * truth['mask'].mean():.0f} % of the picture")
+    file = videos.table.path.iloc[-1]
+    truth, frames = stickactions.ground_truth(file), decode(file)[:-1]
+    actor = np.where(truth["mask"][:-1, ..., None], frames, 245)
+    rows = {"video": frames, "actor": actor, "flow": plot.flow_colours(truth["flow"])}
+    print(f"{videos.table.video.iloc[-1]}: {truth['family']}, phases", np.unique(truth["phase"]))
+    display(plot.contact_sheet(rows, n=8))
 
 # %% [markdown]
 # ## Reading a file: once, from front to back

@@ -363,3 +363,11 @@ def test_colours_stand_out_from_the_paper(role):
 def test_figures_have_an_opaque_light_background():
     corner = pixels(plot.frame_strip(toy()))[0, 0]
     assert corner[3] == 1 and corner[:3].min() > 0.95
+
+
+def test_flow_colours_show_direction_by_hue_and_rest_in_white():
+    flow = np.zeros((1, 2, 4, 2))
+    flow[0, 0, :2, 0], flow[0, 1, :2, 0] = 3, -3  # left half: right-moving above, left-moving below
+    red, cyan, white = plot.flow_colours(flow)[0, [0, 1, 0], [0, 0, 3]]
+    assert red.tolist() == [255, 0, 0] and cyan.tolist() == [0, 255, 255]
+    assert white.tolist() == [255, 255, 255]

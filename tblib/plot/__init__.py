@@ -4,7 +4,7 @@ Nothing in this package reads files or trains; figures are made without pyplot, 
 each one once and a long run leaks none.  Call `use_book_style()` once before the first figure.
 """
 
-from .clips import clip_timeline, contact_sheet, frame_strip, views
+from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, views
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
 from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
@@ -21,6 +21,7 @@ __all__ = [
     "confusion",
     "contact_sheet",
     "embedding",
+    "flow_colours",
     "frame_strip",
     "per_class_difference",
     "reweighting_illustration",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
 from .style import INK, WIDTH, check_frames, figure, show_strip, spread
@@ -122,3 +123,18 @@ def clip_timeline(n_frames: int, global_idx: np.ndarray, local_idx: np.ndarray) 
 def _ticks(ax: Axes, at: np.ndarray, row: int, tint: str) -> None:
     """Mark the frames `at` by short vertical strokes in one row."""
     ax.vlines(at, row - 0.3, row + 0.3, color=tint, lw=1.6)
+
+
+def flow_colours(flow: np.ndarray) -> np.ndarray:
+    """Turn optical flow into pictures: hue is the direction, saturation the speed.
+
+    Args:
+        flow: `[N, H, W, 2]`, pixels per frame, x to the right and y down.
+
+    Returns:
+        uint8 `[N, H, W, 3]`; white does not move, full colour is the 99th percentile of speed.
+    """
+    speed = np.linalg.norm(flow, axis=-1)
+    hue = np.arctan2(flow[..., 1], flow[..., 0]) / (2 * np.pi) % 1
+    saturation = np.clip(speed / max(float(np.quantile(speed, 0.99)), 1e-6), 0, 1)
+    return (255 * hsv_to_rgb(np.stack([hue, saturation, np.ones_like(hue)], -1))).astype(np.uint8)
