@@ -11,16 +11,14 @@ import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from .config import Profile
 from .errors import DataError, MissingStage
 from .io import read_json, write_json
 from .profiles import PROFILES
-
-if TYPE_CHECKING:
-    from .runs import Run
 
 PACKAGES = (
     "torch",
@@ -31,22 +29,27 @@ PACKAGES = (
     "opencv-python-headless",
     "scikit-learn",
 )
-# Files that only show results: editing them does not make a trained model out of date.
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__")
+# Files that show, describe or refuse: editing them does not make a trained model out of date.
+SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__",
+           "cards", "errors", "progress", "profiles")  # fmt: skip
 
 
-def run_card(run: Run) -> dict[str, Any]:
-    """Describe how a chapter was run: settings, seed, device, code, versions, time in seconds."""
-    c = run.config
+def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> dict[str, Any]:
+    """Describe how a chapter was run: settings, seed, device, code, versions, time.
+
+    Args:
+        c: the settings.
+        started: when the chapter was started, seconds since 1970.
+    """
     return {
-        "chapter": run.chapter,
+        "chapter": chapter,
         "profile": c.name,
         "config": c.digest(),
         "seed": c.seed,
         "label_fraction": c.data.label_fraction,
         "dataset": c.data.dataset,
-        "device": _device_name(run.device),
+        "device": _device_name(device),
         "threads": c.runtime.threads,
         "jobs": c.runtime.jobs,
         "host_cpus": os.cpu_count(),
@@ -54,8 +57,8 @@ def run_card(run: Run) -> dict[str, Any]:
         "code_hash": code_hash(),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
-        "started": datetime.fromtimestamp(run.started, UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.time() - run.started, 1),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 1),
     }
 
 

@@ -109,8 +109,11 @@ class Run:
 
     def save_metrics(self, values: dict[str, Any]) -> None:
         """Write what this chapter found, and the run card beside it."""
+        if self.chapter == 1:
+            write_json(self.dir / "config.json", self.config.model_dump(mode="json"))
+        card = run_card(self.config, self.chapter, self.started, self.device)
         write_json(self.dir / "metrics" / f"{self.chapter:02d}.json", values)
-        write_json(self.dir / "cards" / f"{self.chapter:02d}.json", run_card(self))
+        write_json(self.dir / "cards" / f"{self.chapter:02d}.json", card)
 
 
 def start(namespace: dict[str, Any], chapter: int) -> Run:
@@ -155,6 +158,9 @@ def run_name(config: Profile) -> str:
 def open_run(config: Profile, folder: Path, chapter: int) -> Run:
     """Open a run directory; chapter 1 starts it, the others must find the same settings.
 
+    Chapter 1 may bring other settings; they replace the old ones when it ends well
+    (`Run.save_metrics`), so that a mistake in them costs nothing.
+
     Raises:
         MissingStage: the directory was not started by chapter 1.
         ConfigError: it belongs to other settings; the first differences are listed.
@@ -162,13 +168,14 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
     note = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"run_dir {folder} is a file; name a folder.")
-    if chapter == 1:
-        write_json(note, config.model_dump(mode="json"))
-    elif not note.is_file():
-        raise MissingStage(
-            f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first."
-        )
-    elif different := _differences(read_json(note), config.model_dump(mode="json")):
+    settings = config.model_dump(mode="json")
+    if not note.is_file():
+        if chapter > 1:
+            raise MissingStage(
+                f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first."
+            )
+        write_json(note, settings)
+    elif (different := _differences(read_json(note), settings)) and chapter > 1:
         raise ConfigError(
             f"{folder} holds a run with other settings ({'; '.join(different[:3])}); "
             "use another run_dir, or run chapter 1 again to start this one afresh."

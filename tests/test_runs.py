@@ -230,9 +230,30 @@ def test_the_code_hash_of_training_ignores_files_that_only_show(tmp_path, monkey
     monkeypatch.setattr(cards, "__file__", str(package / "cards.py"))
     whole, training = cards.code_hash(), cards.code_hash(everything=False)
     with (package / "__main__.py").open("a") as file:
-        file.write("# shown\n")
+        file.write("SHOWN = 1\n")
     assert cards.code_hash() != whole
     assert cards.code_hash(everything=False) == training
     with (package / "losses.py").open("a") as file:
-        file.write("# trained\n")
+        file.write("TRAINED = 1\n")
     assert cards.code_hash(everything=False) != training
+
+
+def test_the_code_hash_ignores_words(tmp_path, monkeypatch):
+    package = tmp_path / "tblib"
+    shutil.copytree(cards.Path(cards.__file__).parent, package)
+    monkeypatch.setattr(cards, "__file__", str(package / "cards.py"))
+    whole, losses = cards.code_hash(), package / "losses.py"
+    losses.write_text(
+        losses.read_text().replace('"""NT-Xent, eq.', '"""NT-Xent again, eq.') + "#\n"
+    )
+    assert cards.code_hash() == whole
+
+
+def test_chapter_one_replaces_settings_only_when_it_ends(run):
+    """A mistake in chapter 1 of an existing run directory costs nothing."""
+    before = (run.dir / "config.json").read_text()
+    other = run.config.model_copy(update={"seed": 5})
+    again = open_run(other, run.dir, 1)
+    assert (run.dir / "config.json").read_text() == before
+    again.save_metrics({})
+    assert read_json(run.dir / "config.json")["seed"] == 5
