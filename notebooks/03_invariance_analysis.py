@@ -23,6 +23,7 @@ earlier = run.metrics(2)  # chapter 2 must have been run here
 import numpy as np
 import pandas as pd
 import torch
+from IPython.display import display
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
@@ -153,12 +154,13 @@ for kind, (_, pool) in clips.items():
         flat - flat.mean(0)
     ).square().mean()
     points = PCA(2).fit_transform(pool[show].flatten(0, 1))
-    plot.embedding(
+    fig = plot.embedding(
         points,
         names,
         families,
         title=f"{kind}: {100 * inside:.0f} % of the variance is inside videos",
     )
+    display(fig)
 
 # %%
 run.save_metrics(
