@@ -205,6 +205,7 @@ def probe(name):
     wide, known = features(run, name, unlabelled, n), features(run, name, labelled, n)
     near = features(run, name, unlabelled, n, crop=0.65)
     guess = evaluate.knn_probe(known.mean(1), labels[labelled], wide.mean(1))
+    found = evaluate.time_retrieval(centred(wide), centred(near))
     return {
         "kNN accuracy, %": 100 * float(np.mean(guess == labels[unlabelled].numpy())),
         "time retrieval, %": 100
