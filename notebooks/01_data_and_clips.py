@@ -9,7 +9,9 @@
 # (nearly all of it spent drawing 840 videos, once).
 
 # %% tags=["parameters"]
-profile = "smoke"  # one of notebooks/profiles: smoke, laptop, ucf101-laptop, ucf101
+profile = (
+    "smoke"  # one of notebooks/profiles: smoke, laptop, ucf101-laptop, ucf101
+)
 run_dir = ""  # "" means runs/<profile>
 seed = 0
 overrides = {}  # e.g. {"data.label_fraction": 0.1}
@@ -50,7 +52,11 @@ plot.use_book_style()
 
 # %%
 videos = run.videos
-counts = videos.table.groupby(["family", "class_name", "split"]).size().unstack(fill_value=0)
+counts = (
+    videos.table.groupby(["family", "class_name", "split"])
+    .size()
+    .unstack(fill_value=0)
+)
 counts
 
 # %% [markdown]
@@ -63,7 +69,9 @@ def look(name, px=160):
     """Frames of one video of a class: drawn afresh for StickActions, else decoded from a file."""
     if videos.name.startswith("stickactions"):
         return stickactions.sample(name, px=px, seed=5).frames
-    return decode(videos.table[videos.table.class_name == name].path.iloc[0], px=px)
+    return decode(
+        videos.table[videos.table.class_name == name].path.iloc[0], px=px
+    )
 
 
 plot.contact_sheet({name: look(name) for name in videos.classes}, n=6)
@@ -79,8 +87,15 @@ if videos.name.startswith("stickactions"):
     file = videos.table.path.iloc[-1]
     truth, frames = stickactions.ground_truth(file), decode(file)[:-1]
     actor = np.where(truth["mask"][:-1, ..., None], frames, 245)
-    rows = {"video": frames, "actor": actor, "flow": plot.flow_colours(truth["flow"])}
-    print(f"{videos.table.video.iloc[-1]}: {truth['family']}, phases", np.unique(truth["phase"]))
+    rows = {
+        "video": frames,
+        "actor": actor,
+        "flow": plot.flow_colours(truth["flow"]),
+    }
+    print(
+        f"{videos.table.video.iloc[-1]}: {truth['family']}, phases",
+        np.unique(truth["phase"]),
+    )
     display(plot.contact_sheet(rows, n=8))
 
 # %% [markdown]
@@ -94,7 +109,9 @@ if videos.name.startswith("stickactions"):
 
 # %%
 pool = run.pool
-pool.cache.manifest[["video", "frames", "fps", "width", "height", "sha256"]].head()
+pool.cache.manifest[
+    ["video", "frames", "fps", "width", "height", "sha256"]
+].head()
 
 # %% [markdown]
 # A cached video is an array of bytes `[N, h, w, 3]`.  Decoding the file again gives the same bytes:
@@ -102,7 +119,12 @@ pool.cache.manifest[["video", "frames", "fps", "width", "height", "sha256"]].hea
 # %% tags=["nbval-check-output"]
 row = int(pool.rows("train")[0])
 again = decode(videos.table.path[row], px=run.config.data.cache_px)
-print("same bytes:", np.array_equal(pool.cache[row], again), "· dtype", again.dtype)
+print(
+    "same bytes:",
+    np.array_equal(pool.cache[row], again),
+    "· dtype",
+    again.dtype,
+)
 
 # %% [markdown]
 # ## Who is labelled
@@ -120,7 +142,10 @@ table.groupby(["class_name", "role"]).size().unstack(fill_value=0)
 
 # %% tags=["nbval-check-output"]
 groups = {role: set(part.group) for role, part in table.groupby("role")}
-print("labelled and unlabelled share groups:", bool(groups["labelled"] & groups["unlabelled"]))
+print(
+    "labelled and unlabelled share groups:",
+    bool(groups["labelled"] & groups["unlabelled"]),
+)
 print(
     "test and training share groups:      ",
     bool(groups["test"] & (groups["labelled"] | groups["unlabelled"])),
@@ -148,7 +173,8 @@ plot.clip_timeline(len(pool.cache[row]), index[0], index[2 : 2 + views.slots])
 # %% tags=["nbval-check-output"]
 print(UniformClips(clip.frames, clip.stride, 10).indices(70)[:, 0].tolist())
 print(
-    UniformClips(clip.frames, clip.stride, 1).indices(5)[0].tolist(), "from a video of five frames"
+    UniformClips(clip.frames, clip.stride, 1).indices(5)[0].tolist(),
+    "from a video of five frames",
 )
 
 # %% [markdown]
@@ -161,7 +187,10 @@ print(
 
 # %%
 augment = Augment(
-    run.config.data.crop_px, run.config.pretrain.crop_min, run.config.pretrain.jitter, erase=0.5
+    run.config.data.crop_px,
+    run.config.pretrain.crop_min,
+    run.config.pretrain.jitter,
+    erase=0.5,
 )
 clips = np.stack([augment(pool.cache[row][index[0]], rng) for _ in range(4)])
 plot.views(clips)
@@ -202,7 +231,9 @@ run.save_metrics(
         "table": {
             "title": "Videos by role",
             "columns": ["role", "videos"],
-            "rows": [[role, int(n)] for role, n in table.role.value_counts().items()],
+            "rows": [
+                [role, int(n)] for role, n in table.role.value_counts().items()
+            ],
             "note": f"{videos.name}, {run.config.data.label_fraction:.0%} labels, seed {seed}",
         },
     }

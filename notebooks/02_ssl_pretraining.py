@@ -44,7 +44,7 @@ c, device = run.config, run.device
 # Contrastive learning is a game of recognition.  A clip is turned into a vector of length one; the
 # vector must be closer to its *positive* than to any of its *negatives*.  With cosine similarity
 # and a temperature $\tau$ that is a classification problem, and its loss is the cross-entropy
-# ({eq}`eq-nt-xent`).  Everything depends on who is called positive and who negative:
+# (eq. {eq}`eq-nt-xent`).  Everything depends on who is called positive and who negative:
 #
 # | | positive | negatives |
 # |---|---|---|
@@ -65,7 +65,9 @@ torch.manual_seed(seed)
 method = METHODS["joint"](c)
 stream = method.streams()["videos"]
 samples = ClipSamples(run.pool.cache, run.pool.labels, stream, seed)
-batch = to_device(next(iter(loader(samples, run.pool.rows("train"), 0, 1))), device)
+batch = to_device(
+    next(iter(loader(samples, run.pool.rows("train"), 0, 1))), device
+)
 print("clips [V, B, 3, T, H, W] =", list(batch.clips.shape))
 
 # %% [markdown]
@@ -75,16 +77,28 @@ print("clips [V, B, 3, T, H, W] =", list(batch.clips.shape))
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
     z, u, v = method.to(device).embeddings(batch.clips)
-print("slots:", u.shape[2], "· same shape for slots and local clips:", u.shape == v.shape)
-print("unit length:", all(torch.allclose(t.norm(dim=-1), torch.ones(()).to(t)) for t in (z, u, v)))
+print(
+    "slots:",
+    u.shape[2],
+    "· same shape for slots and local clips:",
+    u.shape == v.shape,
+)
+print(
+    "unit length:",
+    all(
+        torch.allclose(t.norm(dim=-1), torch.ones(()).to(t)) for t in (z, u, v)
+    ),
+)
 
 # %% [markdown]
 # The losses are pure functions of these vectors.  This is the local–local loss in full, and the
 # NT-Xent it is made of:
 
-# %%
+# %% tags=["remove-input"]
 Code(
-    inspect.getsource(losses.nt_xent) + "\n\n" + inspect.getsource(losses.local_local),
+    inspect.getsource(losses.nt_xent)
+    + "\n\n"
+    + inspect.getsource(losses.local_local),
     language="python",
 )
 
@@ -96,7 +110,9 @@ Code(
 def local_local_with_loops(v, tau):
     """Each local clip must find its own time in the other view, among clips of its video only."""
     total = []
-    for first, second in zip(v[0], v[1], strict=True):  # one video at a time: [S, D]
+    for first, second in zip(
+        v[0], v[1], strict=True
+    ):  # one video at a time: [S, D]
         clips = torch.cat([first, second])  # 2S clips
         for i, clip in enumerate(clips):
             others = [j for j in range(len(clips)) if j != i]
@@ -108,7 +124,10 @@ def local_local_with_loops(v, tau):
 
 tau = c.pretrain.temperature
 print(
-    "equal:", torch.allclose(losses.local_local(v, tau), local_local_with_loops(v, tau), atol=1e-4)
+    "equal:",
+    torch.allclose(
+        losses.local_local(v, tau), local_local_with_loops(v, tau), atol=1e-4
+    ),
 )
 
 # %% [markdown]
@@ -122,12 +141,16 @@ print(
 
 # %%
 parts = {
-    "instance (15 terms)": (losses.instance_contrast(z, v, tau), 15 * math.log(2 * z.shape[1] - 1)),
+    "instance (15 terms)": (
+        losses.instance_contrast(z, v, tau),
+        15 * math.log(2 * z.shape[1] - 1),
+    ),
     "local–local": (losses.local_local(v, tau), math.log(2 * v.shape[2] - 1)),
     "global–local": (losses.global_local(u, v, tau), math.log(v.shape[2])),
 }
 pd.DataFrame(
-    {k: [float(a), b] for k, (a, b) in parts.items()}, index=["untrained", "knows nothing"]
+    {k: [float(a), b] for k, (a, b) in parts.items()},
+    index=["untrained", "knows nothing"],
 ).T.round(2)
 
 # %% [markdown]
@@ -161,7 +184,10 @@ curves = run_jobs(run, jobs)
 # candidates; then the local–local loss of the two trainings that use it.
 
 # %%
-ic = {n: curves[f"ssl_{n}"].assign(ic=curves[f"ssl_{n}"].ic / 15) for n in ("invariant", "joint")}
+ic = {
+    n: curves[f"ssl_{n}"].assign(ic=curves[f"ssl_{n}"].ic / 15)
+    for n in ("invariant", "joint")
+}
 plot.training_curves(
     ic,
     y="ic",
@@ -202,20 +228,27 @@ def centred(h):
 def probe(name):
     """The three measurements for one encoder; the name "" is the untrained network."""
     torch.manual_seed(seed)
-    wide, known = features(run, name, unlabelled, n), features(run, name, labelled, n)
+    wide, known = (
+        features(run, name, unlabelled, n),
+        features(run, name, labelled, n),
+    )
     near = features(run, name, unlabelled, n, crop=0.65)
     guess = evaluate.knn_probe(known.mean(1), labels[labelled], wide.mean(1))
     found = evaluate.time_retrieval(centred(wide), centred(near))
     return {
-        "kNN accuracy, %": 100 * float(np.mean(guess == labels[unlabelled].numpy())),
+        "kNN accuracy, %": 100
+        * float(np.mean(guess == labels[unlabelled].numpy())),
         "time retrieval, %": 100 * found.mean().item(),
         "clip similarity": reweight.raw_similarity(wide).mean().item(),
     }
 
 
+# %%
 names = ["", *curves]
 probes = pd.DataFrame({name or "untrained": probe(name) for name in names}).T
-print(f"chance: kNN {100 / len(run.videos.classes):.1f} %, time retrieval {100 / n:.1f} %")
+print(
+    f"chance: kNN {100 / len(run.videos.classes):.1f} %, time retrieval {100 / n:.1f} %"
+)
 probes.round(3)
 
 # %% [markdown]
@@ -229,9 +262,11 @@ probes.round(3)
 # A pretraining method owns no loop, no files and no device.  It says which clips it wants and turns
 # a batch into named losses.  The three methods of this chapter differ in one line each.
 
-# %%
+# %% tags=["remove-input"]
 Code(
-    inspect.getsource(TemporalContrast) + "\n\n" + inspect.getsource(METHODS["distinctive"]),
+    inspect.getsource(TemporalContrast)
+    + "\n\n"
+    + inspect.getsource(METHODS["distinctive"]),
     language="python",
 )
 
@@ -239,11 +274,16 @@ Code(
 run.save_metrics(
     {
         "probes": probes.to_dict("index"),
-        "final_loss": {name: curve.iloc[-1].to_dict() for name, curve in curves.items()},
+        "final_loss": {
+            name: curve.iloc[-1].to_dict() for name, curve in curves.items()
+        },
         "table": {
             "title": "What pretraining learnt",
             "columns": ["encoder", *probes.columns],
-            "rows": [[name, *map(float, values.round(3))] for name, values in probes.iterrows()],
+            "rows": [
+                [name, *map(float, values.round(3))]
+                for name, values in probes.iterrows()
+            ],
             "note": "kNN from labelled to unlabelled training videos; no test videos.",
         },
     }

@@ -53,15 +53,22 @@ clips = {
     )
     for kind, name in encoders.items()
 }
-print("features of the unlabelled pool [N, n, D]:", list(clips["invariant"][1].shape))
+print(
+    "features of the unlabelled pool [N, n, D]:",
+    list(clips["invariant"][1].shape),
+)
 
 # %%
 truth = labels[unlabelled]
 guess = {
-    kind: torch.as_tensor(evaluate.linear_probe(known.mean(1), labels[labelled], pool.mean(1)))
+    kind: torch.as_tensor(
+        evaluate.linear_probe(known.mean(1), labels[labelled], pool.mean(1))
+    )
     for kind, (known, pool) in clips.items()
 }
-right = {kind: (prediction == truth).numpy() for kind, prediction in guess.items()}
+right = {
+    kind: (prediction == truth).numpy() for kind, prediction in guess.items()
+}
 for kind, hits in right.items():
     print(
         f"{kind:12s} {100 * hits.mean():5.1f} % of {len(hits)} (chance {100 / len(classes):.1f} %)"
@@ -76,10 +83,14 @@ for kind, hits in right.items():
 
 # %%
 per_class = {
-    kind: np.array([right[kind][truth.numpy() == k].mean() for k in range(len(classes))])
+    kind: np.array(
+        [right[kind][truth.numpy() == k].mean() for k in range(len(classes))]
+    )
     for kind in right
 }
-plot.per_class_difference(per_class["invariant"], per_class["distinctive"], classes, families)
+plot.per_class_difference(
+    per_class["invariant"], per_class["distinctive"], classes, families
+)
 # %% [markdown]
 # A caution: with few videos in a class each bar is noisy.  The spread one would see *without any
 # true difference* can be computed by giving each video's two results to the two teachers at random:
@@ -99,7 +110,9 @@ def shuffled_spread():
 
 null = np.array([shuffled_spread() for _ in range(1000)])
 p_spread = (1 + (null >= difference.std()).sum()) / 1001
-print(f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; p = {p_spread:.3f}")
+print(
+    f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; p = {p_spread:.3f}"
+)
 
 # %% [markdown]
 # If p is small, classes differ in which feature suits them.  If it is not, this run does not show
@@ -108,7 +121,7 @@ print(f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; 
 # ## Does the similarity of clips predict the side?
 #
 # The mixture of the paper needs something that can be computed *without labels* and that tells on
-# which side a video is: how alike its clips are ({eq}`eq-similarity`).  Below, the mean clip
+# which side a video is: how alike its clips are (eq. {eq}`eq-similarity`).  Below, the mean clip
 # similarity of each class against its bar, for both features.
 
 # %%
@@ -117,7 +130,9 @@ table = pd.DataFrame(
     {
         "invariant − distinctive, points": 100 * difference,
         **{
-            f"similarity ({kind})": [float(s[truth == k].mean()) for k in range(len(classes))]
+            f"similarity ({kind})": [
+                float(s[truth == k].mean()) for k in range(len(classes))
+            ]
             for kind, s in raw.items()
         },
     },
@@ -126,7 +141,10 @@ table = pd.DataFrame(
 table.round(3)
 
 # %%
-rank = {kind: spearmanr(table[f"similarity ({kind})"], table.iloc[:, 0]).statistic for kind in raw}
+rank = {
+    kind: spearmanr(table[f"similarity ({kind})"], table.iloc[:, 0]).statistic
+    for kind in raw
+}
 for kind, rho in rank.items():
     print(
         f"rank correlation with similarity of {kind} features: {rho:+.2f} over {len(table)} classes"
@@ -165,16 +183,23 @@ for kind, (_, pool) in clips.items():
 # %%
 run.save_metrics(
     {
-        "probe_accuracy": {kind: 100 * float(hits.mean()) for kind, hits in right.items()},
+        "probe_accuracy": {
+            kind: 100 * float(hits.mean()) for kind, hits in right.items()
+        },
         "per_class_difference": dict(
             zip(classes, (100 * difference).round(2).tolist(), strict=True)
         ),
         "p_spread": float(p_spread),
-        "rank_correlation": {kind: float(np.nan_to_num(rho)) for kind, rho in rank.items()},
+        "rank_correlation": {
+            kind: float(np.nan_to_num(rho)) for kind, rho in rank.items()
+        },
         "table": {
             "title": "Linear probes by class, unlabelled training videos",
             "columns": ["class", *table.columns],
-            "rows": [[name, *map(float, row.round(3))] for name, row in table.iterrows()],
+            "rows": [
+                [name, *map(float, row.round(3))]
+                for name, row in table.iterrows()
+            ],
             "note": f"p of the spread of the differences, teachers exchanged: {p_spread:.3f}",
         },
     }

@@ -41,15 +41,25 @@ labels, test = torch.tensor(run.pool.labels), run.pool.rows("test")
 # labelled clips only and minimises the cross-entropy.  All of it is trained, not just the last
 # layer.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(semi.Supervised), language="python")
 
 # %%
 o = c.finetune
-print(f"{len(run.pool.rows('labelled'))} labelled of {len(run.pool.rows('train'))} training videos")
+print(
+    f"{len(run.pool.rows('labelled'))} labelled of {len(run.pool.rows('train'))} training videos"
+)
 jobs = [
-    Job("teacher_invariant", "supervised", o.steps, c.seed, init="ssl_invariant"),
-    Job("teacher_distinctive", "supervised", o.steps, c.seed, init="ssl_distinctive"),
+    Job(
+        "teacher_invariant", "supervised", o.steps, c.seed, init="ssl_invariant"
+    ),
+    Job(
+        "teacher_distinctive",
+        "supervised",
+        o.steps,
+        c.seed,
+        init="ssl_distinctive",
+    ),
     Job("supervised_scratch", "supervised", o.steps, c.seed),
     Job("supervised_ssl", "supervised", o.steps, c.seed, init="ssl_joint"),
     Job("supervised_full", "supervised", o.steps, c.seed, pool="train"),
@@ -110,19 +120,25 @@ plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # %%
 truth = labels[test]
 per_class = {
-    kind: evaluate.per_class_accuracy(p[f"teacher_{kind}"], truth, len(classes)) / 100
+    kind: evaluate.per_class_accuracy(p[f"teacher_{kind}"], truth, len(classes))
+    / 100
     for kind in ("invariant", "distinctive")
 }
-plot.per_class_difference(per_class["invariant"], per_class["distinctive"], classes, run.families)
+plot.per_class_difference(
+    per_class["invariant"], per_class["distinctive"], classes, run.families
+)
 # %% [markdown]
 # Mixing two teachers can only help on videos where exactly one of them is right.  How many are
 # there?
 
 # %%
 right = {
-    kind: (p[f"teacher_{kind}"].argmax(1) == truth).numpy() for kind in ("invariant", "distinctive")
+    kind: (p[f"teacher_{kind}"].argmax(1) == truth).numpy()
+    for kind in ("invariant", "distinctive")
 }
-plot.agreement_map(right["invariant"], right["distinctive"], truth.numpy(), classes)
+plot.agreement_map(
+    right["invariant"], right["distinctive"], truth.numpy(), classes
+)
 # %%
 test_pair = stats.mcnemar(right["invariant"], right["distinctive"])
 either = right["invariant"] | right["distinctive"]
@@ -130,7 +146,9 @@ print(
     f"only invariant right: {test_pair.only_a}, only distinctive: {test_pair.only_b}, "
     f"p = {test_pair.p:.3f}"
 )
-print(f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %")
+print(
+    f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %"
+)
 
 # %% [markdown]
 # The last number is the ceiling for choosing a teacher per video.  The question of the next chapter
@@ -144,7 +162,9 @@ run.save_metrics(
         "per_class_difference": dict(
             zip(
                 classes,
-                (100 * (per_class["invariant"] - per_class["distinctive"])).tolist(),
+                (
+                    100 * (per_class["invariant"] - per_class["distinctive"])
+                ).tolist(),
                 strict=True,
             )
         ),

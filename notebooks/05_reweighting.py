@@ -40,13 +40,17 @@ everyone, pool_rows = np.arange(len(run.videos.table)), run.pool.rows("train")
 #
 # Cut $n$ clips evenly from a video, take their features, and compare all pairs.  If all clips look
 # alike the action does not depend on time, and the invariant teacher should be believed; if they
-# differ, the distinctive one.  That is the whole idea ({eq}`eq-similarity`, {eq}`eq-mixture`):
+# differ, the distinctive one.  That is the whole idea (eq. {eq}`eq-similarity`, {eq}`eq-mixture`):
 
-# %%
+# %% tags=["remove-input"]
 Code(
     "\n\n".join(
         inspect.getsource(f)
-        for f in (reweight.similarity_matrix, reweight.raw_similarity, reweight.mix)
+        for f in (
+            reweight.similarity_matrix,
+            reweight.raw_similarity,
+            reweight.mix,
+        )
     ),
     language="python",
 )
@@ -59,9 +63,13 @@ Code(
 # %%
 print(c.similarity)
 name = f"ssl_{c.similarity.features}"
-h = features(run, name, everyone, c.similarity.clips, projected=c.similarity.projected)
+h = features(
+    run, name, everyone, c.similarity.clips, projected=c.similarity.projected
+)
 raw = reweight.raw_similarity(h)
-print(f"raw similarity from {raw.min():.3f} to {raw.max():.3f}, median {raw.median():.3f}")
+print(
+    f"raw similarity from {raw.min():.3f} to {raw.max():.3f}, median {raw.median():.3f}"
+)
 
 # %% [markdown]
 # Raw similarities crowd into a narrow band.  Used as they are, they would give nearly every video
@@ -71,7 +79,9 @@ print(f"raw similarity from {raw.min():.3f} to {raw.max():.3f}, median {raw.medi
 
 # %%
 s = reweight.fit_map(raw[pool_rows], c.similarity.map)(raw)
-plot.score_distribution(s[pool_rows].numpy(), labels[pool_rows].numpy(), classes, families)
+plot.score_distribution(
+    s[pool_rows].numpy(), labels[pool_rows].numpy(), classes, families
+)
 # %% [markdown]
 # ### Two videos
 #
@@ -107,17 +117,26 @@ plot.similarity_pair(described(order[-1]), described(order[0]))
 # %%
 unlabelled = run.pool.rows("unlabelled")
 teachers = {
-    kind: predict(run, f"teacher_{kind}", unlabelled) for kind in ("invariant", "distinctive")
+    kind: predict(run, f"teacher_{kind}", unlabelled)
+    for kind in ("invariant", "distinctive")
 }
-right = {kind: (q.argmax(1) == labels[unlabelled]).numpy() for kind, q in teachers.items()}
+right = {
+    kind: (q.argmax(1) == labels[unlabelled]).numpy()
+    for kind, q in teachers.items()
+}
 one_right = right["invariant"] != right["distinctive"]
 
 
 def auc(positive, value):
     """Area under the ROC curve; None where one of the two kinds is absent."""
-    return float(roc_auc_score(positive, value)) if 0 < positive.sum() < len(positive) else None
+    return (
+        float(roc_auc_score(positive, value))
+        if 0 < positive.sum() < len(positive)
+        else None
+    )
 
 
+# %%
 persistent = (run.videos.table.family == "persistent").to_numpy()
 answers = {
     "persistent above phased": auc(persistent[pool_rows], s[pool_rows]),
@@ -126,8 +145,12 @@ answers = {
     ),
 }
 for question, value in answers.items():
-    print(f"AUC {question}: {'no such videos' if value is None else f'{value:.2f}'}")
-print(f"({one_right.sum()} of {len(unlabelled)} videos have exactly one teacher right)")
+    print(
+        f"AUC {question}: {'no such videos' if value is None else f'{value:.2f}'}"
+    )
+print(
+    f"({one_right.sum()} of {len(unlabelled)} videos have exactly one teacher right)"
+)
 
 # %% [markdown]
 # ## Mixing
@@ -139,21 +162,36 @@ print(f"({one_right.sum()} of {len(unlabelled)} videos have exactly one teacher 
 # persistent and 0 to phased videos shows what a perfect score of this kind could do.
 
 # %%
-oracle = torch.tensor(persistent, dtype=torch.float32) if families else torch.full_like(s, 0.5)
+oracle = (
+    torch.tensor(persistent, dtype=torch.float32)
+    if families
+    else torch.full_like(s, 0.5)
+)
 scores = reweight.controls(s.float(), oracle, c.seed)
 if not families:
     scores.pop("oracle")  # nothing is known that could serve as one
-p_inv, p_dist = (predict(run, f"teacher_{kind}", test) for kind in ("invariant", "distinctive"))
+p_inv, p_dist = (
+    predict(run, f"teacher_{kind}", test)
+    for kind in ("invariant", "distinctive")
+)
 mixed = {
-    kind: evaluate.accuracy(reweight.mix(p_inv, p_dist, value[test]), labels[test])
+    kind: evaluate.accuracy(
+        reweight.mix(p_inv, p_dist, value[test]), labels[test]
+    )
     for kind, value in scores.items()
 }
 pd.Series(mixed, name="top-1 of the mixed teachers, %").round(1).to_frame()
 
 # %% tags=["nbval-check-output"]
 ones = torch.ones(len(test))
-print("s = 1 is the invariant teacher:", torch.equal(reweight.mix(p_inv, p_dist, ones), p_inv))
-print("all scores in [0, 1]:", all(bool(((v >= 0) & (v <= 1)).all()) for v in scores.values()))
+print(
+    "s = 1 is the invariant teacher:",
+    torch.equal(reweight.mix(p_inv, p_dist, ones), p_inv),
+)
+print(
+    "all scores in [0, 1]:",
+    all(bool(((v >= 0) & (v <= 1)).all()) for v in scores.values()),
+)
 
 # %% [markdown]
 # ### What mixing does to single videos
@@ -194,9 +232,15 @@ plot.reweighting_illustration([illustrated(int(i)) for i in chance], classes)
 from tblib.io import atomic_write
 
 columns = pd.DataFrame(
-    {"video": run.videos.table.video, "raw": raw, **{k: v.numpy() for k, v in scores.items()}}
+    {
+        "video": run.videos.table.video,
+        "raw": raw,
+        **{k: v.numpy() for k, v in scores.items()},
+    }
 )
-atomic_write(run.dir / "similarity.csv", lambda path: columns.to_csv(path, index=False))
+atomic_write(
+    run.dir / "similarity.csv", lambda path: columns.to_csv(path, index=False)
+)
 run.save_metrics(
     {
         "auc": answers,

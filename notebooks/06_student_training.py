@@ -40,7 +40,7 @@ labels, test = torch.tensor(run.pool.labels), run.pool.rows("test")
 #
 # A step takes labelled and unlabelled clips.  The student sees each clip; so do the two teachers,
 # *the same augmented clip*.  Their mixture, weighted by the score of the video, is what the student
-# should say ({eq}`eq-student`).  On labelled clips the true class counts as well.
+# should say (eq. {eq}`eq-student`).  On labelled clips the true class counts as well.
 
 # %%
 job = student_job(c, "reweighted")
@@ -50,7 +50,8 @@ batches = {}
 for name, stream in method.streams().items():
     samples = ClipSamples(run.pool.cache, run.pool.labels, stream, seed)
     batches[name] = to_device(
-        next(iter(loader(samples, run.pool.rows(stream.pool), 0, 1))), run.device
+        next(iter(loader(samples, run.pool.rows(stream.pool), 0, 1))),
+        run.device,
     )
     print(name, "clips [V, B, 3, T, H, W] =", list(batches[name].clips.shape))
 
@@ -60,20 +61,30 @@ for name, stream in method.streams().items():
 # %% tags=["nbval-check-output"]
 unlabelled = batches["unlabelled"]
 with torch.no_grad():
-    p_inv, p_dist = (teacher(unlabelled.clips[0]).softmax(1) for teacher in method.teachers)
+    p_inv, p_dist = (
+        teacher(unlabelled.clips[0]).softmax(1) for teacher in method.teachers
+    )
 s = scores(run, "reweighted").to(run.device)[unlabelled.row][:, None]
 by_hand = s * p_inv + (1 - s) * p_dist
-print("same target:", torch.allclose(method.target(unlabelled.clips[0], unlabelled.row), by_hand))
+print(
+    "same target:",
+    torch.allclose(method.target(unlabelled.clips[0], unlabelled.row), by_hand),
+)
 
 # %% [markdown]
 # Teachers are frozen in every sense: no gradient, and their batch norm keeps its statistics even
 # while the student trains.
 
 # %% tags=["nbval-check-output"]
-before = {name: value.clone() for name, value in method.teachers.state_dict().items()}
+before = {
+    name: value.clone() for name, value in method.teachers.state_dict().items()
+}
 losses = method(**batches)
 losses["loss"].backward()
-same = all(torch.equal(before[name], value) for name, value in method.teachers.state_dict().items())
+same = all(
+    torch.equal(before[name], value)
+    for name, value in method.teachers.state_dict().items()
+)
 no_gradient = all(p.grad is None for p in method.teachers.parameters())
 learning = all(p.grad is not None for p in method.learner.parameters())
 print(
@@ -92,7 +103,7 @@ print(
 # classes and multiplies by 50 and 100; with 102 outputs that is 0.49 and 0.98 times the *sum* over
 # classes. We sum, so that the weights mean the same for any number of classes.
 
-# %%
+# %% tags=["remove-input"]
 Code(inspect.getsource(semi.TimeBalance.forward), language="python")
 
 # %%
@@ -105,9 +116,12 @@ print({name: round(value.item(), 3) for name, value in losses.items()})
 curves = run_jobs(run, [job])
 plot.training_curves({"student, all terms": curves[job.name]}, y="loss")
 # %%
-terms = curves[job.name].melt("step", ["labelled", "unlabelled"], "term", "distance")
+terms = curves[job.name].melt(
+    "step", ["labelled", "unlabelled"], "term", "distance"
+)
 plot.training_curves(
-    {f"distance, {k} clips": part for k, part in terms.groupby("term")}, y="distance"
+    {f"distance, {k} clips": part for k, part in terms.groupby("term")},
+    y="distance",
 )
 # %% [markdown]
 # ## The result
@@ -126,14 +140,19 @@ names = [
 ]
 p = {name: predict(run, name, test) for name in names}
 p["mixed teachers"] = reweight.mix(
-    p["teacher_invariant"], p["teacher_distinctive"], scores(run, "reweighted")[test]
+    p["teacher_invariant"],
+    p["teacher_distinctive"],
+    scores(run, "reweighted")[test],
 )
 right = {name: (q.argmax(1) == labels[test]).numpy() for name, q in p.items()}
 
 
+# %%
 def line(name):
     """Accuracy with its interval, percent, and p of the difference to the student."""
-    low, high = (100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:])
+    low, high = (
+        100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:]
+    )
     other = stats.mcnemar(right[job.name], right[name])
     return {
         "system": name,
@@ -144,7 +163,9 @@ def line(name):
     }
 
 
-table = pd.DataFrame([line(name) for name in [*names[:4], "mixed teachers", *names[4:]]])
+table = pd.DataFrame(
+    [line(name) for name in [*names[:4], "mixed teachers", *names[4:]]]
+)
 table.round(3)
 
 # %%
@@ -165,7 +186,10 @@ plot.confusion(matrix, classes)
 # %%
 per_class = evaluate.per_class_accuracy(p[job.name], labels[test], len(classes))
 worst = np.argsort(per_class)[:3]
-print("hardest classes:", ", ".join(f"{classes[k]} ({per_class[k]:.0f} %)" for k in worst))
+print(
+    "hardest classes:",
+    ", ".join(f"{classes[k]} ({per_class[k]:.0f} %)" for k in worst),
+)
 
 # %%
 o = c.student

@@ -50,7 +50,10 @@ meaning = {
     "kl": "full method, KL divergence instead of squared distance",
 }
 variants = list(c.ablation.variants)
-pd.Series({name: meaning[name] for name in ["reweighted", *variants]}, name="what it is").to_frame()
+pd.Series(
+    {name: meaning[name] for name in ["reweighted", *variants]},
+    name="what it is",
+).to_frame()
 
 # %% [markdown]
 # The second half of the list are *controls*.  If a shuffled score does as well as the measured one,
@@ -58,26 +61,38 @@ pd.Series({name: meaning[name] for name in ["reweighted", *variants]}, name="wha
 # which.
 
 # %%
-curves = run_jobs(run, [student_job(c, name) for name in ["reweighted", *variants]])
+curves = run_jobs(
+    run, [student_job(c, name) for name in ["reweighted", *variants]]
+)
 
 # %%
-distance = {name.removeprefix("student_"): curve for name, curve in curves.items()}
-plot.training_curves(distance, y="unlabelled", ylabel="distance to the target, unlabelled clips")
+distance = {
+    name.removeprefix("student_"): curve for name, curve in curves.items()
+}
+plot.training_curves(
+    distance, y="unlabelled", ylabel="distance to the target, unlabelled clips"
+)
 # %% [markdown]
 # A small distance is not a good sign by itself: some targets are simply easier to imitate.  What
 # counts is the test.
 
 # %%
-p = {name: predict(run, f"student_{name}", test) for name in ["reweighted", *variants]}
+p = {
+    name: predict(run, f"student_{name}", test)
+    for name in ["reweighted", *variants]
+}
 p["labelled only, random"] = predict(run, "supervised_scratch", test)
 p["labelled only, SSL"] = predict(run, "supervised_ssl", test)
 p["all labels"] = predict(run, "supervised_full", test)
 right = {name: (q.argmax(1) == labels[test]).numpy() for name, q in p.items()}
 
 
+# %%
 def line(name):
     """Accuracy with its interval, and the paired comparison with the full method."""
-    low, high = (100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:])
+    low, high = (
+        100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:]
+    )
     pair = stats.mcnemar(right["reweighted"], right[name])
     group = "students" if name in meaning else "references"
     return {
@@ -140,7 +155,12 @@ ten = 2 + 2 * q.slots
 budget = pd.DataFrame(
     [
         ["labelled only, random", 0, f.steps * f.batch, 0],
-        ["labelled only, SSL", q.steps_joint * q.batch * ten, f.steps * f.batch, 0],
+        [
+            "labelled only, SSL",
+            q.steps_joint * q.batch * ten,
+            f.steps * f.batch,
+            0,
+        ],
         [
             "student",
             q.steps_joint * q.batch * ten,
@@ -148,7 +168,12 @@ budget = pd.DataFrame(
             2 * o.steps * (o.batch_labelled + o.batch_unlabelled),
         ],
     ],
-    columns=["system", "pretraining clips", "training clips", "teacher forward passes"],
+    columns=[
+        "system",
+        "pretraining clips",
+        "training clips",
+        "teacher forward passes",
+    ],
 )
 budget
 
@@ -156,13 +181,27 @@ budget
 run.save_metrics(
     {
         "accuracy": table.set_index("system").round(4).to_dict("index"),
-        "by_family": by_family.round(2).to_dict("index") if run.families else {},
+        "by_family": by_family.round(2).to_dict("index")
+        if run.families
+        else {},
         "budget": budget.to_dict("records"),
         "table": {
             "title": "Ablations and controls",
-            "columns": ["system", "top-1, %", "95 % low", "95 % high", "p against the full method"],
+            "columns": [
+                "system",
+                "top-1, %",
+                "95 % low",
+                "95 % high",
+                "p against the full method",
+            ],
             "rows": [
-                [r.system, round(r.top1, 1), round(r.low, 1), round(r.high, 1), round(r.p, 3)]
+                [
+                    r.system,
+                    round(r.top1, 1),
+                    round(r.low, 1),
+                    round(r.high, 1),
+                    round(r.p, 3),
+                ]
                 for r in table.itertuples()
             ],
             "note": f"{len(test)} test videos, one seed ({c.seed}); p: McNemar's exact test.",
