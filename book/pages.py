@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tblib.cards import trainings
 from tblib.io import read_json
 
 BANNER = """:::{danger}
@@ -15,11 +16,11 @@ This page shows results of an earlier version of the code. Run `make book` to re
 
 
 def cell(value: Any) -> str:
-    """Write one table cell; numbers keep two decimals at most."""
+    """Write one table cell; numbers below two keep three decimals, others two at most."""
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.2f}".rstrip("0").rstrip(".")
+        return f"{value:.{3 if abs(value) < 2 else 2}f}".rstrip("0").rstrip(".")
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
@@ -75,6 +76,12 @@ def run_table(found: dict[str, dict[str, Any]]) -> str:
     return f"{shared}\n{table(['chapter', 'time', 'started', 'jobs', 'threads per job'], rows)}"
 
 
+def training_table(found: list[dict[str, Any]]) -> str:
+    """Write how long each training took."""
+    rows = [[item["name"], item["steps"], minutes(item["seconds"])] for item in found]
+    return table(["training", "steps", "time"], rows)
+
+
 def status(run: Path) -> str:
     """Write the status page: which run the chapters show, on what, with which versions."""
     found = cards(run)
@@ -88,6 +95,10 @@ def status(run: Path) -> str:
             "`tblib`: the book is rendered only when it is that of the present code, and when the "
             "text of every chapter is the present one.\n",
             run_table(found),
+            "## Trainings\n",
+            "A chapter that finds its models ready does not train again and is then quick; this "
+            "is how long the trainings took, some of them side by side.\n",
+            training_table(trainings(run)),
             "## Versions\n",
             table(["package", "version"], [list(item) for item in versions]),
         ]
@@ -117,11 +128,12 @@ def _metrics(run: Path) -> dict[str, Any]:
 def _recorded(path: Path) -> str:
     record = read_json(path)
     cards_of = record["cards"]
-    total = minutes(sum(card["seconds"] for card in cards_of.values()))
-    what = f"Dataset `{record['dataset']}`; all chapters took {total}."
+    total = minutes(sum(item["seconds"] for item in record["trainings"]))
+    what = f"Dataset `{record['dataset']}`; the trainings took {total}, some side by side."
     head = f"## {record['title']}\n\n{what}\n"
     body = [_section("###", entry) for entry in tables(record["metrics"])]
-    card = f":::{{dropdown}} Run cards\n{run_table(cards_of)}:::\n"
+    spent = training_table(record["trainings"])
+    card = f":::{{dropdown}} Run cards\n{run_table(cards_of)}\n{spent}:::\n"
     return "\n".join([head, *body, card])
 
 

@@ -114,6 +114,18 @@ def _device_name(device: torch.device) -> str:
     return platform.processor() or platform.machine()
 
 
+def trainings(folder: Path) -> list[dict[str, Any]]:
+    """List the finished trainings of a run: name, steps, seconds of the training itself.
+
+    A chapter that found its models ready has a short run time; these times stay.
+    """
+    notes = {path.parent.name: read_json(path) for path in sorted(folder.glob("ckpt/*/model.json"))}
+    return [
+        {"name": name, "steps": note["job"]["steps"], "seconds": note["seconds"]}
+        for name, note in notes.items()
+    ]
+
+
 def record(folder: Path, name: str) -> Path:
     """Keep metrics and run cards of a finished run as `results/<name>.json`.
 
@@ -143,6 +155,7 @@ def record(folder: Path, name: str) -> Path:
         "dataset": config["data"]["dataset"],
         "cards": cards,
         "metrics": metrics,
+        "trainings": trainings(folder),
         "config": config,
     }
     data = config["data"]  # a path of one machine says nothing to another
