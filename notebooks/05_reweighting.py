@@ -94,7 +94,7 @@ order = torch.tensor(pool_rows)[s[pool_rows].argsort()]
 def described(row):
     """What the figure needs to know of one video."""
     row = int(row)
-    title = f"{run.videos.table.class_name[row]}: s = {s[row]:.2f}"
+    title = run.videos.table.class_name[row]
     return {
         "matrix": reweight.similarity_matrix(h[row]).numpy(),
         "frames": np.asarray(run.pool.cache[row]),

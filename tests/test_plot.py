@@ -371,3 +371,10 @@ def test_flow_colours_show_direction_by_hue_and_rest_in_white():
     red, cyan, white = plot.flow_colours(flow)[0, [0, 1, 0], [0, 0, 3]]
     assert red.tolist() == [255, 0, 0] and cyan.tolist() == [0, 255, 255]
     assert white.tolist() == [255, 255, 255]
+
+
+def test_two_systems_of_one_kind_are_told_apart():
+    table = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0]})
+    fig = plot.training_curves({"supervised a": table, "supervised b": table, "invariant": table})
+    tints = [to_hex(line.get_color()) for line in fig.axes[0].lines]
+    assert len(set(tints)) == 3 and to_hex(plot.COLOURS["invariant"]) in tints

@@ -98,6 +98,15 @@ def colour(name: str, spare: int = 0) -> str:
     return next((c for word, c in COLOURS.items() if word in lowered), _SPARE[spare % len(_SPARE)])
 
 
+def colours(names: Sequence[str]) -> list[str]:
+    """Return the fixed colour of each system; of two that share one, the later takes a spare."""
+    chosen: list[str] = []
+    for name in names:
+        options = [colour(name, len(chosen)), *_SPARE]
+        chosen.append(next((c for c in options if c not in chosen), options[0]))
+    return chosen
+
+
 def figure(height: float, layout: str = "constrained") -> Figure:
     """Return an empty figure as wide as the page (inches) that arranges itself without overlaps."""
     return Figure(figsize=(WIDTH, height), layout=layout)

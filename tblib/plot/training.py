@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import DataError
-from .style import INK, colour, figure
+from .style import INK, colours, figure
 
 
 def training_curves(
@@ -34,8 +34,8 @@ def training_curves(
     """
     fig = figure(3.6)
     ax = fig.subplots()
-    for k, (name, table) in enumerate(history.items()):
-        _curve(ax, name, table, y, smooth, colour(name, k))
+    for (name, table), tint in zip(history.items(), colours(list(history)), strict=True):
+        _curve(ax, name, table, y, smooth, tint)
     for label, value in (reference or {}).items():
         ax.axhline(value, color=INK, ls="--", lw=1)
         ax.annotate(
