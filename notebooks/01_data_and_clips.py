@@ -5,8 +5,8 @@
 # who may be labelled, how a file is read without ever getting a wrong frame, where clips sit in
 # time, and how two clips of one video are made to look different.
 #
-# *Run time* in seconds on two CPU cores: about 10 at the profile `smoke`, about 120 at `laptop`
-# (nearly all of it spent drawing 840 videos, once).
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, under a minute at `laptop` (nearly all
+# of it spent drawing 840 videos, once).
 
 # %% tags=["parameters"]
 profile = (

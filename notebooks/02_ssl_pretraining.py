@@ -5,7 +5,7 @@
 # one) or to notice it (the **distinctive** one), which clips attract and which repel in each case,
 # and how to measure what came out.
 #
-# *Run time* on two CPU cores: about 40 seconds at `smoke`, about 6 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 7 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -43,8 +43,8 @@ c, device = run.config, run.device
 #
 # Contrastive learning is a game of recognition.  A clip is turned into a vector of length one; the
 # vector must be closer to its *positive* than to any of its *negatives*.  With cosine similarity
-# and a temperature $\tau$ that is a classification problem, and its loss is the cross-entropy
-# (eq. {eq}`eq-nt-xent`).  Everything depends on who is called positive and who negative:
+# and a temperature $\tau$ that is a classification problem, and its loss is the cross-entropy (eq.
+# {eq}`eq-nt-xent`).  Everything depends on who is called positive and who negative:
 #
 # | | positive | negatives |
 # |---|---|---|

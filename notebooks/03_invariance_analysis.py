@@ -5,7 +5,7 @@
 # whether the similarity of a video's clips predicts it, and how to look at such a difference
 # without fooling yourself.
 #
-# *Run time* on two CPU cores: about 15 seconds at `smoke`, about a minute at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, half a minute at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -4,7 +4,7 @@
 # *You will learn* what few labels make of the two pretrained networks, how a video (not a clip) is
 # scored, and which comparisons tell whether pretraining helped.
 #
-# *Run time* on two CPU cores: about 25 seconds at `smoke`, about 3 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 3 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -4,7 +4,7 @@
 # *You will learn* how one number per video, computed without labels, weights the two teachers;
 # which choices hide in that number; and how to tell whether it carries information.
 #
-# *Run time* on two CPU cores: about 15 seconds at `smoke`, about a minute at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, half a minute at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

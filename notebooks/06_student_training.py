@@ -4,7 +4,7 @@
 # *You will learn* how one network learns from labels and from two frozen teachers at the same time,
 # what each term of its loss does, and how it compares with everything it was made from.
 #
-# *Run time* on two CPU cores: about 15 seconds at `smoke`, about 2 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 2 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -174,8 +174,9 @@ plot.accuracy_bars(table, {"chance": chance})
 # %% [markdown]
 # Read the table from top to bottom.  The step from the first to the second row is what pretraining
 # gives, the step to the student what distillation from two teachers adds, the distance to the last
-# row what is left.  The p-values compare two trained networks on these videos; they do not know
-# what another seed would do.
+# row what is left.  Each of these steps can go down: a student that ends below `supervised_ssl` has
+# been misled by its teachers, whatever its loss says.  The p-values compare two trained networks on
+# these videos; they do not know what another seed would do.
 #
 # ## Where it goes wrong
 

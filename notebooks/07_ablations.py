@@ -4,7 +4,7 @@
 # *You will learn* to take a method apart: students that differ from the full one in exactly one
 # thing, and controls that would do as well if the idea were not the reason for the gain.
 #
-# *Run time* on two CPU cores: about 25 seconds at `smoke`, about 8 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 5 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -123,8 +123,8 @@ table.drop(columns=["group", "low", "high"]).round(3)
 paper.ablations()[["table", "condition", "ucf101_5", "ucf101_20"]].head(5)
 
 # %% [markdown]
-# In the paper, about half of the distance from labelled-only to the full method is covered by *any*
-# single teacher, a second teacher adds four to five points, and reweighting the last three.
+# In the paper, two thirds or more of the distance from labelled-only to the full method is covered
+# by *any* single teacher, a second teacher adds about five points, and reweighting the last three.
 # Finding three points needs several seeds and paired tests; a single run can only show that
 # everything works and how large the effects roughly are.
 #
