@@ -137,6 +137,28 @@ def _recorded(path: Path) -> str:
     return "\n".join([head, *body, card])
 
 
+# What the start of the results page and the README compare: name, chapter, key in its metrics.
+HEADLINE = (
+    ("labelled only, random start", "07", "labelled only, random"),
+    ("labelled only, SSL start", "07", "labelled only, SSL"),
+    ("invariant teacher", "04", "teacher_invariant"),
+    ("distinctive teacher", "04", "teacher_distinctive"),
+    ("student of the average of both", "07", "average"),
+    ("student of the reweighted mixture (TimeBalance)", "07", "reweighted"),
+    ("all labels", "07", "all labels"),
+)
+
+
+def headline(recorded: Path) -> str:
+    """Compare the main systems over all recorded runs, top-1 in percent on test videos."""
+    records = [read_json(path) for path in sorted(recorded.glob("*.json"))]
+    rows = [
+        [name, *(round(r["metrics"][chapter]["accuracy"][key]["top1"], 1) for r in records)]
+        for name, chapter, key in HEADLINE
+    ]
+    return table(["top-1, %", *(record["title"].split(": ", 1)[1] for record in records)], rows)
+
+
 def results(run: Path, recorded: Path) -> str:
     """Write the results page: the rendered run first, then recorded runs."""
     this = [_section("###", entry) for entry in tables(_metrics(run))]
@@ -146,6 +168,10 @@ def results(run: Path, recorded: Path) -> str:
             "# Results\n",
             "Top-1 accuracy is in percent and counts videos, not clips. Every table is written "
             "from a file that a run left behind; none is typed by hand.\n",
+            "## Recorded runs at a glance\n",
+            "One seed each; differences of a few points mean nothing yet. The run cards are "
+            "below.\n",
+            headline(recorded),
             f"## This rendering: profile `{name}`\n",
             *(this or ["This run has left no tables.\n"]),
             *(_recorded(path) for path in sorted(recorded.glob("*.json"))),

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.smoke import reproduce
+from smoke import reproduce
 
 
 def test_the_smoke_pipeline_runs_on_real_videos(ucf_root, tmp_path, monkeypatch):

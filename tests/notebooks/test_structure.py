@@ -5,13 +5,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupytext.config import find_jupytext_configuration_file, load_jupytext_configuration_file
 
 from tblib.chapters import FOLDER, chapters
 from tblib.notebooks import defaults, inputs, read, tagged
 from tblib.pairing import pair
 
 SOURCES = list(chapters().values())
-ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|Users|usr|opt)/|[A-Z]:\\\\")
+ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt)/|[A-Z]:\\\\")
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
@@ -85,3 +86,10 @@ def test_inputs_notice_a_changed_tag():
     before = inputs(notebook)
     notebook.cells[-1].metadata["tags"] = ["new"]
     assert inputs(notebook) != before
+
+
+def test_jupyterlab_finds_the_pairing_in_the_folder_it_opens():
+    """`make lab` opens notebooks/, and a server looks for settings nowhere above its root."""
+    found = find_jupytext_configuration_file(str(FOLDER))
+    assert Path(found) == FOLDER / "jupytext.toml"
+    assert load_jupytext_configuration_file(found).default_formats("x.ipynb") is not None
