@@ -65,7 +65,7 @@ counts
 
 
 # %%
-def look(name, px=160):
+def look(name, px=96):
     """Frames of one video of a class: drawn afresh for StickActions, else decoded from a file."""
     if videos.name.startswith("stickactions"):
         return stickactions.sample(name, px=px, seed=5).frames
