@@ -100,7 +100,12 @@ def _data(options: argparse.Namespace) -> int:
         print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
         return 0
     if options.action == "verify":
-        return manifest.report(videos)
+        checked = manifest.verify(videos, profile.runtime.jobs)
+        bad = checked[checked.reason != ""]
+        for video in bad.itertuples():
+            print(f"{video.path}: {video.detail} [{video.reason}]")
+        print(f"{len(checked) - len(bad)} of {len(checked)} videos are good")
+        return 1 if len(bad) else 0
     frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {profile.data.cache_px} px")

@@ -1,6 +1,7 @@
 """The command line: a mistake costs one sentence and a non-zero code, never a traceback."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -75,6 +76,35 @@ def test_data_info_and_build(tiny_root, tmp_path, capsys):
     assert main(["data", "build", *small]) == 0
     assert "16 videos" in capsys.readouterr().out
     assert len(list((tmp_path / "data" / "cache" / "20").rglob("*.npy"))) == 16
+
+
+def test_data_verify_names_each_damaged_video(tiny_root, tmp_path, capsys):
+    root = tmp_path / "UCF101"
+    shutil.copytree(tiny_root, root)
+    assert main(["data", "verify", *ucf(root)]) == 0
+    assert "16 of 16 videos are good" in capsys.readouterr().out
+    damaged = root / "Walk" / "v_Walk_g02_c01.avi"
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size * 3 // 4])
+    assert main(["data", "verify", *ucf(root)]) == 1
+    out = capsys.readouterr().out
+    assert "v_Walk_g02_c01.avi" in out and "[truncated]" in out
+    assert "15 of 16 videos are good" in out
+
+
+def test_a_damaged_video_stops_a_build_and_earlier_results_stay(tiny_root, tmp_path, capsys):
+    root = tmp_path / "UCF101"
+    shutil.copytree(tiny_root, root)
+    small = ucf(root, "data.cache_px=20", "data.crop_px=16")
+    assert main(["data", "build", *small]) == 0
+    files = sorted((tmp_path / "data").rglob("*.npy"))
+    before = [(path.name, path.read_bytes()) for path in files]
+    damaged = root / "Walk" / "v_Walk_g02_c01.avi"
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size * 3 // 4])
+    capsys.readouterr()
+    assert main(["data", "build", *small]) == 2
+    err = capsys.readouterr().err
+    assert "v_Walk_g02_c01" in err and "truncated" in err and err.count("\n") == 1
+    assert [(path.name, path.read_bytes()) for path in files] == before
 
 
 def tblib(*arguments):
