@@ -74,7 +74,7 @@ def look(name, px=96):
     )
 
 
-plot.contact_sheet({name: look(name) for name in videos.classes}, n=6)
+plot.contact_sheet({name: look(name) for name in videos.classes}, n=8)
 # %% [markdown]
 # ### What the generator knows
 #
@@ -96,7 +96,7 @@ if videos.name.startswith("stickactions"):
         f"{videos.table.video.iloc[-1]}: {truth['family']}, phases",
         np.unique(truth["phase"]),
     )
-    display(plot.contact_sheet(rows, n=8))
+    display(plot.contact_sheet(rows, n=10))
 
 # %% [markdown]
 # ## Reading a file: once, from front to back
