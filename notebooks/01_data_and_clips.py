@@ -9,9 +9,7 @@
 # of it spent drawing 840 videos, once).
 
 # %% tags=["parameters"]
-profile = (
-    "smoke"  # one of notebooks/profiles: smoke, laptop, ucf101-laptop, ucf101
-)
+profile = "smoke"  # or laptop, ucf101-laptop, ucf101
 run_dir = ""  # "" means runs/<profile>
 seed = 0
 overrides = {}  # e.g. {"data.label_fraction": 0.1}

@@ -111,7 +111,7 @@ plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # %% [markdown]
 # The intervals say how much another draw of test videos could change a number.  They do **not**
 # contain the effect of another seed (other labelled videos, another start), which is usually
-# larger.  One run is an anecdote; chapter 7 of a full study repeats all of this over seeds.
+# larger.  One run is an anecdote: only the same run with other seeds tells how large.
 #
 # ## Where the teachers differ
 #
