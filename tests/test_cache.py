@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import moving_frames, write_video
+from realvideo import moving_frames, write_video
 
 from tblib.data import cache, datasets, manifest, video
 from tblib.errors import DataError

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import UCF_CLASSES
+from realvideo import UCF_CLASSES
 
 from tblib.data import datasets, video
 from tblib.errors import ConfigError, DataError

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import UCF_CLASSES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from realvideo import UCF_CLASSES
 
 from tblib.data import datasets, splits
 from tblib.errors import DataError

@@ -8,7 +8,7 @@ import av
 import decord
 import numpy as np
 import pytest
-from conftest import moving_frames, write_video
+from realvideo import moving_frames, write_video
 
 from tblib.data import container, video
 from tblib.errors import DecodeError
