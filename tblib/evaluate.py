@@ -10,14 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize, softmax
 
 from .data.augment import centre_crop
 from .data.cache import FrameCache
 from .data.clips import UniformClips
 from .data.loader import to_input
-from .models import Classifier, pool
+from .models import Classifier
 
 
 @torch.no_grad()
@@ -62,12 +62,6 @@ def clip_probabilities(model: Classifier, *args, **kwargs) -> Tensor:
     """Class probabilities of every clip, `[N, n, K]`; arguments as for `encode`."""
     model.eval()
     return encode(lambda x: softmax(model(x), dim=1), *args, **kwargs)
-
-
-def clip_features(backbone: nn.Module, *args, **kwargs) -> Tensor:
-    """Pooled backbone features of every clip, `[N, n, D]`; arguments as for `encode`."""
-    backbone.eval()
-    return encode(lambda x: pool(backbone(x)), *args, **kwargs)
 
 
 def video_probabilities(clips: Tensor) -> Tensor:

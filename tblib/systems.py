@@ -13,7 +13,7 @@ from . import checkpoint, evaluate, pretrain, semi
 from .config import Profile
 from .data.clips import UniformClips
 from .errors import MissingStage
-from .models import Classifier, backbone
+from .models import Classifier, backbone, pool
 from .pretrain.contrast import Encoder
 from .runs import Run
 
@@ -75,13 +75,6 @@ def load_classifier(run: Run, name: str) -> Classifier:
     """Load a finished classifier, in eval mode on the run's device."""
     model = Classifier(backbone(run.config.model.backbone), len(run.videos.classes))
     checkpoint.load_into(model, run.folder(name))
-    return model.to(run.device).eval()
-
-
-def load_backbone(run: Run, name: str) -> nn.Module:
-    """Load the backbone of any finished model, in eval mode on the run's device."""
-    model = backbone(run.config.model.backbone)
-    checkpoint.load_into(model, run.folder(name), "backbone")
     return model.to(run.device).eval()
 
 
@@ -158,7 +151,7 @@ def features(
     views = UniformClips(c.pretrain.clip.frames, c.pretrain.clip.stride, n)
     head = encoder.head if projected else torch.nn.Identity()
     return evaluate.encode(
-        lambda x: head(evaluate.pool(encoder.backbone(x))),
+        lambda x: head(pool(encoder.backbone(x))),
         run.pool.cache,
         rows,
         views,

@@ -11,7 +11,6 @@ from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
 from tblib.evaluate import (
     accuracy,
-    clip_features,
     clip_probabilities,
     encode,
     knn_probe,
@@ -59,7 +58,8 @@ def test_the_batch_size_does_not_change_results(batch):
 
 
 def test_features_are_pooled_backbone_outputs_without_gradient(model):
-    features = clip_features(model.backbone, FakeCache(2), np.arange(2), VIEWS, 16, CPU)
+    model.eval()
+    features = encode(lambda x: pool(model.backbone(x)), FakeCache(2), np.arange(2), VIEWS, 16, CPU)
     assert features.shape == (2, 10, 128)
     assert not features.requires_grad
     frames = centre_crop(FakeCache(2)[1][:16:2], 16, 0.8)

@@ -145,7 +145,7 @@ def _refuse_bad(errors: list[DecodeError], total: int) -> None:
     more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
     raise DataError(
         f"{len(errors)} of {total} videos cannot be read: {shown}{more}. Copy these files again or "
-        "take them out of the lists; `python -m tblib data verify` names them all."
+        "take them out of the lists; `python -m tblib data verify --profile …` names them all."
     )
 
 
