@@ -105,6 +105,11 @@ class Pretrain(Section):
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.5  # strength of colour augmentation
     crop_min: Fraction = 0.5  # smallest crop side as a share of the short side
 
+    @property
+    def clips_per_step(self) -> int:
+        """Clips a step encodes; methods that need fewer a video see more videos: equal compute."""
+        return self.batch * (2 + 2 * self.slots)
+
 
 class Finetune(Section):
     """Supervised training of teachers and baselines on the labelled videos (A4)."""

@@ -145,8 +145,10 @@ def features(
     c = run.config
     torch.manual_seed(c.seed)  # an untrained network is the same one every time
     encoder = Encoder(c)
-    if name:
+    if name and projected:
         checkpoint.load_into(encoder, run.folder(name))
+    elif name:  # not every pretraining has a projection head
+        checkpoint.load_into(encoder.backbone, run.folder(name), "backbone")
     encoder.to(run.device).eval()
     views = UniformClips(c.pretrain.clip.frames, c.pretrain.clip.stride, n)
     head = encoder.head if projected else torch.nn.Identity()

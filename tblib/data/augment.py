@@ -26,6 +26,8 @@ class Augment:
         jitter: colour strength in [0, 1]; 0 switches every colour change off.
         erase: probability of one grey box.
         flip: probability of a horizontal flip.
+        flicker: whether each frame is also recoloured on its own, for pretext tasks that colours
+            and compression must not give away.
     """
 
     px: int
@@ -33,6 +35,7 @@ class Augment:
     jitter: float = 0.5
     erase: float = 0.0
     flip: float = 0.5
+    flicker: bool = False
 
     def __call__(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augment one clip.
@@ -56,6 +59,8 @@ class Augment:
             out = recolour(out, colour_matrix(rng, self.jitter))
         if rng.random() < self.erase:
             out = erase_box(out, rng)
+        if self.flicker:
+            out = flicker(out, rng)
         return np.ascontiguousarray(out)
 
 
@@ -113,6 +118,24 @@ def hue_rotation(angle: float) -> np.ndarray:
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     return np.linalg.inv(TO_YIQ) @ turn @ TO_YIQ
+
+
+def flicker(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Recolour each frame by its own draw: brightness ±32 levels, saturation 0.5 … 1.5, grey 0.2.
+
+    Source: the official code of temporal transformations (Jenni et al., ECCV 2020) for R3D.
+    """
+    brightness = rng.uniform(-32, 32, len(frames))
+    saturation = rng.uniform(0.5, 1.5, len(frames))
+    saturation[rng.random(len(frames)) < 0.2] = 0.0
+    grey = np.tile(LUMA, (3, 1))
+    matrices = [
+        np.hstack([s * np.eye(3) + (1 - s) * grey, np.full((3, 1), b)])
+        for s, b in zip(saturation, brightness, strict=True)
+    ]
+    return np.concatenate(
+        [recolour(frame[None], matrix) for frame, matrix in zip(frames, matrices, strict=True)]
+    )
 
 
 def erase_box(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:

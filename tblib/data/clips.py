@@ -99,3 +99,102 @@ class SparseDense:
             clip(start + k * span, self.frames, self.stride, n_frames) for k in range(self.slots)
         ]
         return np.stack([sparse, sparse, *dense, *dense])
+
+
+def place(offsets: np.ndarray, n_frames: int, rng: np.random.Generator, window: int) -> np.ndarray:
+    """Put a pattern of frames at a random time of a video and return its `[T]` indices.
+
+    A video shorter than `window` is stretched to it by repeating frames.  Folded by `mirror` it
+    would run backwards, and a label that says in which order frames come would be wrong.
+
+    Args:
+        offsets: integers `[T]`, from 0 up to `window`, the frames a pattern of the task may span.
+    """
+    if n_frames < 1:
+        raise ValueError(f"a video needs at least one frame, got {n_frames}")
+    length = max(n_frames, window)
+    start = int(rng.integers(length - int(offsets.max())))
+    return (start + offsets) * n_frames // length
+
+
+@dataclass(frozen=True)
+class ClipPair:
+    """Two clips of one video whose gap is the rarer the wider it is: CVRL.
+
+    Of the gaps 0 … G between the starts that the video's length allows, gap g has a probability
+    proportional to G + 1 − g.  Source: Qian et al., CVPR 2021.
+    """
+
+    frames: int
+    stride: int
+
+    def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Return frame indices `[2, T]`; either clip may be the earlier one."""
+        widest = max(n_frames - self.frames * self.stride, 0)
+        weight = np.arange(widest + 1, 0, -1)
+        gap = int(rng.choice(widest + 1, p=weight / weight.sum()))
+        starts = int(rng.integers(widest - gap + 1)) + rng.permutation([0, gap])
+        return np.stack([clip(s, self.frames, self.stride, n_frames) for s in starts])
+
+
+TRANSFORMATIONS = ("original", "periodic", "permutation", "warp")
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """One clip under each of the four temporal `TRANSFORMATIONS`, at its own random time.
+
+    The original shows every `skip`-th frame; the periodic one runs forth and back with the same
+    skip; the permutation shuffles consecutive frames; the warp changes its skip from frame to
+    frame, between 1 and `fastest`.  Every video gives all four, so its looks tell nothing.
+    Source: official code of Jenni et al., ECCV 2020.
+    """
+
+    frames: int
+    skip: int
+    fastest: int
+
+    def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Return frame indices `[4, T]` in the order of `TRANSFORMATIONS`."""
+        patterns = (
+            self.skip * np.arange(self.frames),
+            forth_and_back(self.frames, self.skip, rng),
+            rng.permutation(self.frames),
+            np.append(0, rng.integers(1, self.fastest + 1, self.frames - 1).cumsum()),
+        )
+        span = self.frames * self.fastest
+        return np.stack([place(pattern, n_frames, rng, span) for pattern in patterns])
+
+
+def forth_and_back(frames: int, skip: int, rng: np.random.Generator) -> np.ndarray:
+    """Frame offsets `[T]` that run forth, turn once, and come back between the frames of the way.
+
+    At least two frames lie on either side of the turn.  With skips above 1 no frame is shown twice:
+    two equal frames would give it away.  Skips and turn are those of the official code.
+    """
+    forth = skip * np.arange(frames - 2)
+    shift = int(rng.integers(1, skip)) if skip > 1 else int(rng.integers(2))
+    path = np.concatenate([forth, shift + forth[::-1]])
+    part = path[int(rng.integers(frames - 3)) :][:frames]
+    return part - part.min()
+
+
+@dataclass(frozen=True)
+class ClipTuple:
+    """Clips of one video in the order of time, as one long view so that they share one crop.
+
+    Half a clip is left out between two; adjacent clips could be ordered by pixels that go on.
+    Source: Xu et al., CVPR 2019: three clips of 16 frames, 8 frames apart.
+    """
+
+    frames: int
+    stride: int
+    clips: int = 3
+
+    def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Return frame indices `[1, clips · T]`."""
+        span = self.frames * self.stride
+        gap = span // 2
+        starts = (span + gap) * np.arange(self.clips)[:, None]
+        offsets = (starts + self.stride * np.arange(self.frames)).ravel()
+        return place(offsets, n_frames, rng, self.clips * (span + gap) - gap)[None]

@@ -1,7 +1,17 @@
 """The shelf of self-supervised methods: one file each, listed in plain sight."""
 
+from .clip_order import ClipOrder
+from .cvrl import CVRL
 from .distinctive import Distinctive
 from .invariant import Invariant
 from .joint import Joint
+from .transformations import Transformations
 
-METHODS = {"invariant": Invariant, "distinctive": Distinctive, "joint": Joint}
+METHODS = {
+    "invariant": Invariant,
+    "distinctive": Distinctive,
+    "joint": Joint,
+    "cvrl": CVRL,
+    "transformations": Transformations,
+    "clip_order": ClipOrder,
+}
