@@ -32,7 +32,7 @@ PACKAGES = (
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Files that show, describe or refuse: editing them does not make a trained model out of date.
 SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__",
-           "cards", "errors", "progress", "profiles")  # fmt: skip
+           "cards", "errors", "progress", "profiles", "study")  # fmt: skip
 
 
 def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> dict[str, Any]:
