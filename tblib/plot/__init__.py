@@ -7,6 +7,8 @@ each one once and a long run leaks none.  Call `use_book_style()` once before th
 from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, views
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
+from .seeds import accuracy_curves, accuracy_over_seeds, label_curves
+from .study import agreement_by_score, difference_over_seeds, pretext_plane, scores_by_class
 from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
 from .teachers import agreement_map, per_class_difference, score_distribution
 from .training import training_curves
@@ -15,17 +17,24 @@ __all__ = [
     "COLOURS",
     "FAMILY_COLOURS",
     "accuracy_bars",
+    "accuracy_curves",
+    "accuracy_over_seeds",
+    "agreement_by_score",
     "agreement_map",
     "clip_timeline",
     "colour",
     "confusion",
     "contact_sheet",
+    "difference_over_seeds",
     "embedding",
     "flow_colours",
     "frame_strip",
+    "label_curves",
     "per_class_difference",
+    "pretext_plane",
     "reweighting_illustration",
     "score_distribution",
+    "scores_by_class",
     "similarity_and_strip",
     "similarity_pair",
     "training_curves",
