@@ -30,10 +30,10 @@ from IPython.display import Code
 
 from tblib import evaluate, losses, plot, reweight
 from tblib.data.loader import ClipSamples, loader, to_device
+from tblib.features import features
 from tblib.jobs import Job, run_jobs
 from tblib.pretrain import METHODS
 from tblib.pretrain.contrast import TemporalContrast
-from tblib.systems import features
 
 plot.use_book_style()
 c, device = run.config, run.device

@@ -28,7 +28,7 @@ from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
 from tblib import evaluate, plot, reweight
-from tblib.systems import features
+from tblib.features import features
 
 plot.use_book_style()
 c, classes, families = run.config, run.videos.classes, run.families

@@ -62,7 +62,14 @@ jobs = [
     ),
     Job("supervised_scratch", "supervised", o.steps, c.seed),
     Job("supervised_ssl", "supervised", o.steps, c.seed, init="ssl_joint"),
-    Job("supervised_full", "supervised", o.steps, c.seed, pool="train"),
+    Job(
+        "supervised_full",
+        "supervised",
+        o.steps,
+        c.seed,
+        init="ssl_joint",
+        pool="train",
+    ),
 ]
 curves = run_jobs(run, jobs)
 
@@ -70,8 +77,8 @@ curves = run_jobs(run, jobs)
 # Besides the two teachers there are three systems to compare with.  `supervised_scratch` starts
 # from random weights: what labels alone give.  `supervised_ssl` starts from the joint pretraining,
 # like the student later: most published tables forget this baseline, and without it the gain of a
-# semi-supervised method cannot be told from the gain of its initialisation.  `supervised_full` sees
-# the labels of *all* training videos: the upper line.  All take the same number of steps and clips.
+# semi-supervised method cannot be told from the gain of its initialisation.  `supervised_full` starts
+# there too and sees the labels of *all* training videos: the upper line.  All take the same number of steps and clips.
 
 # %%
 plot.training_curves(dict(curves.items()), y="loss")

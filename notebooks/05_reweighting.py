@@ -28,7 +28,8 @@ from IPython.display import Code
 from sklearn.metrics import roc_auc_score
 
 from tblib import evaluate, plot, reweight
-from tblib.systems import features, predict
+from tblib.features import features
+from tblib.systems import predict
 
 plot.use_book_style()
 c, classes, families = run.config, run.videos.classes, run.families

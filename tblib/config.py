@@ -94,7 +94,8 @@ class Pretrain(Section):
     batch: Annotated[int, Field(ge=2)] = 16  # videos; ten clips each
     lr: Positive = 5e-3
     weight_decay: NonNegative = 1e-4
-    temperature: Positive = 0.1
+    temperature: Positive = 0.1  # between videos (L_IC)
+    temperature_time: Positive = 0.1  # within a video (L_LL, L_GL)
     dim: Count = 128  # D of the projection
     weight_ic: NonNegative = 1.0
     weight_ll: NonNegative = 40.0  # the official sum over a batch of 40, as a mean
@@ -129,7 +130,8 @@ class Similarity(Section):
     features: Literal["invariant", "distinctive", "joint"] = "distinctive"
     projected: bool = False  # False: backbone feature; True: after the projection head
     clips: Annotated[int, Field(ge=2, le=64)] = 8
-    map: Literal["rank", "minmax", "identity"] = "rank"
+    map: Literal["rank", "minmax", "logistic", "identity"] = "rank"
+    temperature: Positive = 1.0  # of the logistic map
 
 
 class Student(Section):
@@ -173,6 +175,17 @@ class Ablation(Section):
     ] = ("invariant_only", "distinctive_only", "average")
 
 
+class Study(Section):
+    """Which trainings a study repeats over seeds and fractions of labels (`make reproduce`)."""
+
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.2,)
+    sweep: tuple[Fraction, ...] = ()  # further fractions, with the main systems only
+    groups: tuple[
+        Literal["controls", "combinations", "initialisations", "definitions", "distillation"], ...
+    ] = ()
+
+
 class Runtime(Section):
     """Where it runs. More jobs than one trains independent models side by side."""
 
@@ -197,6 +210,7 @@ class Profile(Section):
     student: Student = Student()
     evaluate: Evaluate = Evaluate()
     ablation: Ablation = Ablation()
+    study: Study | None = None
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")

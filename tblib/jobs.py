@@ -5,12 +5,12 @@ A finished job whose settings, code and inputs are unchanged is reused, not repe
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,16 +19,16 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from . import checkpoint, semi
-from .cards import code_hash
 from .config import Profile
 from .errors import MissingStage, UserError
+from .evaluate import accuracy
+from .io import atomic_write
+from .models import Classifier
 from .progress import interactive
+from .reuse import clear_if_other, digest
 from .runs import Run, open_run
-from .systems import Job, build_method, scores
+from .systems import Job, build_method, classify
 from .train import Plan, fit, read_log
-
-# Sections of the profile that a method reads beside `data` and `model`; pretraining: its own.
-SECTIONS = {"supervised": ("finetune",), "timebalance": ("finetune", "student")}
 
 
 def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
@@ -63,8 +63,8 @@ def train_job(config: Profile, folder: Path, chapter: int, job: Job) -> None:
     """Train one job in this process and leave the finished model in the run directory."""
     run = open_run(config, folder, max(chapter, 2))
     place = run.folder(job.name)
-    digest = _digest(run, job)
-    _clear_if_other(place, digest)
+    mark = digest(run, job)
+    clear_if_other(place, mark)
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
     method = build_method(run, job)
@@ -74,11 +74,33 @@ def train_job(config: Profile, folder: Path, chapter: int, job: Job) -> None:
         "timebalance": config.student,
     }
     o = options[job.method if job.method in semi.METHODS else "pretrain"]
-    plan = Plan(job.steps, o.lr, o.weight_decay, job.seed, place, config.runtime.checkpoint_every)
+    plan = Plan(
+        steps=job.steps,
+        lr=o.lr * getattr(method, "rate", 1.0),
+        weight_decay=o.weight_decay,
+        seed=job.seed,
+        folder=place,
+        checkpoint_every=config.runtime.checkpoint_every,
+        watch_every=job.watch,
+        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
+    )
     learner = fit(method, run.pool, plan, device)
-    card = {"digest": digest, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
+    card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
     checkpoint.save_model(place, learner.state_dict(), card)
     checkpoint.drop_states(place)
+
+
+def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
+    """Append step and top-1 on the test videos (two clips each); a resumed training overwrites."""
+    rows = run.pool.rows("test")
+    top1 = accuracy(classify(run, learner, rows, 2), torch.tensor(run.pool.labels[rows]))
+    kept = [line for line in read_log(path) if line["step"] < step]
+    atomic_write(
+        path,
+        lambda temporary: temporary.write_text(
+            "".join(json.dumps(line) + "\n" for line in [*kept, {"step": step, "top1": top1}])
+        ),
+    )
 
 
 def _check_needs(run: Run, jobs: list[Job]) -> None:
@@ -156,40 +178,6 @@ def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
     for job in _in_order(jobs):
         again = {other.name for other in todo}.intersection(job.needs)
         card = checkpoint.model_card(run.folder(job.name))
-        if again or card is None or card["digest"] != _digest(run, job):
+        if again or card is None or card["digest"] != digest(run, job):
             todo.append(job)
     return todo
-
-
-def _digest(run: Run, job: Job) -> str:
-    """Identify a training by its settings, the training code, the videos and its inputs."""
-    c = run.config
-    used = ("data", "model", *SECTIONS.get(job.method, ("pretrain",)))
-    sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
-    sections["data"].pop("root")
-    inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
-    frames = run.pool.cache.manifest.sha256.tolist()
-    score = scores(run, job.score).tolist() if job.score else None
-    text = json.dumps(
-        [
-            sections,
-            c.runtime.threads,
-            asdict(job),
-            inputs,
-            frames,
-            run.pool.roles.tolist(),
-            score,
-            code_hash(everything=False),
-        ]
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _clear_if_other(folder: Path, digest: str) -> None:
-    """Make room for a training: leftovers of another one must not be resumed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    note = folder / "digest.txt"
-    if not note.is_file() or note.read_text() != digest:
-        for path in folder.iterdir():
-            path.unlink()
-        note.write_text(digest)

@@ -10,6 +10,8 @@ from torch.nn.functional import normalize
 
 from .errors import ConfigError, did_you_mean
 
+MAPS = ("rank", "minmax", "logistic", "identity")
+
 
 def similarity_matrix(h: Tensor) -> Tensor:
     """Cosine similarity of all clips of each video.
@@ -34,7 +36,7 @@ def raw_similarity(h: Tensor) -> Tensor:
     return (matrix.sum(dim=(-1, -2)) - matrix.diagonal(dim1=-1, dim2=-2).sum(-1)) / (n * (n - 1))
 
 
-def fit_map(pool: Tensor, kind: str) -> Callable[[Tensor], Tensor]:
+def fit_map(pool: Tensor, kind: str, temperature: float = 1.0) -> Callable[[Tensor], Tensor]:
     """Fit the map from raw similarity to s in [0, 1] on the training pool.
 
     Raw similarities occupy a narrow band, so without a map the mixture is one teacher.
@@ -42,7 +44,9 @@ def fit_map(pool: Tensor, kind: str) -> Callable[[Tensor], Tensor]:
     Args:
         pool: raw similarities `[N]` of training videos.
         kind: `rank` (share of the pool that is less similar), `minmax` (linear between the 1st and
-            99th percentile, clipped) or `identity` (clipped at 0 and 1).
+            99th percentile, clipped), `logistic` (of the distance to the median in half quartile
+            ranges) or `identity` (clipped at 0 and 1).
+        temperature: of `logistic`: 0.1 is nearly a switch between the teachers, 10 nearly 0.5.
 
     Raises:
         ConfigError: the kind is unknown.
@@ -53,11 +57,13 @@ def fit_map(pool: Tensor, kind: str) -> Callable[[Tensor], Tensor]:
     if kind == "minmax":
         low, high = ordered.quantile(torch.tensor([0.01, 0.99], dtype=ordered.dtype))
         return lambda raw: ((raw - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
+    if kind == "logistic":
+        quartiles = ordered.quantile(torch.tensor([0.25, 0.5, 0.75], dtype=ordered.dtype))
+        width = ((quartiles[2] - quartiles[0]) / 2).clamp_min(1e-12) * temperature
+        return lambda raw: torch.sigmoid((raw - quartiles[1]) / width)
     if kind == "identity":
         return lambda raw: raw.clamp(0, 1)
-    raise ConfigError(
-        f"similarity.map {kind!r} is unknown; {did_you_mean(kind, ['rank', 'minmax', 'identity'])}."
-    )
+    raise ConfigError(f"similarity.map {kind!r} is unknown; {did_you_mean(kind, MAPS)}.")
 
 
 def _rank(ordered: Tensor, raw: Tensor) -> Tensor:

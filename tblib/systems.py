@@ -13,8 +13,7 @@ from . import checkpoint, evaluate, pretrain, semi
 from .config import Profile
 from .data.clips import UniformClips
 from .errors import MissingStage
-from .models import Classifier, backbone, pool
-from .pretrain.contrast import Encoder
+from .models import Classifier, backbone
 from .runs import Run
 
 
@@ -31,6 +30,9 @@ class Job:
         teachers: the two finetuned teachers of `timebalance`, invariant first.
         score: column of `similarity.csv` that `timebalance` mixes with.
         distance: distillation loss of `timebalance`.
+        distil: clips `timebalance` distils on: `all`, or `unlabelled` only.
+        watch: how often the accuracy on test videos is noted during training, for its curve; the
+            training does not depend on it and nothing is selected by it.
         steps: length.
         seed: of the initialisation and of every batch.
     """
@@ -44,6 +46,8 @@ class Job:
     teachers: tuple[str, ...] = ()
     score: str = ""
     distance: str = "l2"
+    distil: str = "all"
+    watch: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -62,7 +66,10 @@ def build_method(run: Run, job: Job) -> nn.Module:
     if job.method == "supervised":
         method = semi.Supervised(run.config, classes, job.pool)
     else:
-        student = run.config.student.model_copy(update={"distance": job.distance})
+        change: dict = {"distance": job.distance}
+        if job.distil == "unlabelled":
+            change["weight_labelled"] = 0.0
+        student = run.config.student.model_copy(update=change)
         config = run.config.model_copy(update={"student": student})
         teachers = tuple(load_classifier(run, name) for name in job.teachers)
         method = semi.TimeBalance(config, classes, teachers, scores(run, job.score))
@@ -118,10 +125,15 @@ def student_job(config: Profile, variant: str) -> Job:
 
 def predict(run: Run, name: str, rows: np.ndarray) -> torch.Tensor:
     """Test a finished classifier on videos: mean probabilities of evenly spaced clips, `[N, K]`."""
+    return classify(run, load_classifier(run, name), rows, run.config.evaluate.clips)
+
+
+def classify(run: Run, model: Classifier, rows: np.ndarray, n: int) -> torch.Tensor:
+    """Test a classifier on n evenly spaced clips of each video: probabilities `[N, K]`."""
     c = run.config
-    views = UniformClips(c.finetune.clip.frames, c.finetune.clip.stride, c.evaluate.clips)
+    views = UniformClips(c.finetune.clip.frames, c.finetune.clip.stride, n)
     clips = evaluate.clip_probabilities(
-        load_classifier(run, name),
+        model,
         run.pool.cache,
         rows,
         views,
@@ -130,35 +142,3 @@ def predict(run: Run, name: str, rows: np.ndarray) -> torch.Tensor:
         c.evaluate.batch,
     )
     return evaluate.video_probabilities(clips)
-
-
-def features(
-    run: Run, name: str, rows: np.ndarray, n: int, crop: float = 0.8, projected: bool = False
-) -> torch.Tensor:
-    """Features `[N, n, D]` of n evenly spaced clips from a finished pretraining.
-
-    Args:
-        name: model; "" for a network that was never trained.
-        crop: share of height and width that is seen.
-        projected: unit vectors after the projection head instead of backbone features.
-    """
-    c = run.config
-    torch.manual_seed(c.seed)  # an untrained network is the same one every time
-    encoder = Encoder(c)
-    if name and projected:
-        checkpoint.load_into(encoder, run.folder(name))
-    elif name:  # not every pretraining has a projection head
-        checkpoint.load_into(encoder.backbone, run.folder(name), "backbone")
-    encoder.to(run.device).eval()
-    views = UniformClips(c.pretrain.clip.frames, c.pretrain.clip.stride, n)
-    head = encoder.head if projected else torch.nn.Identity()
-    return evaluate.encode(
-        lambda x: head(pool(encoder.backbone(x))),
-        run.pool.cache,
-        rows,
-        views,
-        c.data.crop_px,
-        run.device,
-        c.evaluate.batch,
-        crop,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,11 @@ from .errors import UserError
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how fast: steps, AdamW settings, seed, and where the states go."""
+    """How long and how fast: steps, AdamW settings, seed, and where the states go.
+
+    `watch(step, learner)` is called every `watch_every` steps with the learner in eval mode; it
+    may measure, not change.
+    """
 
     steps: int
     lr: float
@@ -31,6 +35,8 @@ class Plan:
     seed: int
     folder: Path
     checkpoint_every: int = 200
+    watch_every: int = 0
+    watch: Callable[[int, nn.Module], None] | None = None
 
     @property
     def log_every(self) -> int:
@@ -78,6 +84,9 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
         _check(values["loss"], method.learner, step, batches, plan)
         optimiser.step()
         log.add(step, values, last=step == plan.steps - 1)
+        if plan.watch_every and (step + 1) % plan.watch_every == 0:
+            plan.watch(step + 1, method.learner.eval())
+            method.train()
         if (step + 1) % plan.checkpoint_every == 0 and step + 1 < plan.steps:
             _save(method, optimiser, log, plan, step + 1)
     return method.learner.eval()

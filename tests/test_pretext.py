@@ -24,6 +24,7 @@ from tblib.data.clips import (
 )
 from tblib.data.loader import Batch, ClipSamples, loader, to_device
 from tblib.errors import CheckpointError, ConfigError
+from tblib.features import features
 from tblib.models import Classifier, backbone
 from tblib.pretrain import METHODS
 from tblib.pretrain.clip_order import ORDERS, order_accuracy, shuffled
@@ -31,7 +32,7 @@ from tblib.pretrain.cvrl import retrieval
 from tblib.pretrain.transformations import SKIPS, UNDEFINED, labels
 from tblib.profiles import load_profile
 from tblib.runs import Pool, open_run
-from tblib.systems import Job, build_method, features
+from tblib.systems import Job, build_method
 from tblib.train import Plan, fit, read_log
 
 CPU = torch.device("cpu")

@@ -6,9 +6,10 @@ import torch
 from helpers import same_weights, tiny_profile
 
 from tblib import checkpoint, pretrain
+from tblib.features import features
 from tblib.models import Classifier, backbone
 from tblib.runs import open_run
-from tblib.systems import Job, build_method, features, predict, student_job
+from tblib.systems import Job, build_method, predict, student_job
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ def loader(
         samples,
         batch_sampler=_Once(addresses, steps - first),
         num_workers=workers,
-        collate_fn=_collate,
+        collate_fn=collate,
     )
 
 
@@ -125,7 +125,8 @@ class _Once:
         return self.length
 
 
-def _collate(samples: list[tuple[np.ndarray, int, int]]) -> tuple[torch.Tensor, ...]:
+def collate(samples: list[tuple[np.ndarray, int, int]]) -> tuple[torch.Tensor, ...]:
+    """Stack samples: clips uint8 `[B, V, T, H, W, 3]`, labels and rows `[B]`."""
     clips, labels, rows = zip(*samples, strict=True)
     return torch.from_numpy(np.stack(clips)), torch.tensor(labels), torch.tensor(rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from .. import losses
@@ -24,19 +23,23 @@ class Encoder(nn.Module):
     def embed(self, clips: Tensor, slots: int) -> tuple[Tensor, Tensor]:
         """Embed clips `[N, 3, T, H, W]` as a whole `[N, D]` and per time slot `[N, S, D]`.
 
-        The head sees each slot in a batch of its own: its batch norm then removes what all videos
-        share at that slot, so a constant slot code cannot solve the task (section A2).
+        All slots pass the head in one batch.  Were each slot normalised by itself, the chance
+        deviation of its batch mean would be subtracted from all clips of that slot, mark the slot
+        in both views, and solve the distinctive task without looking at time.
         """
         features = self.backbone(clips)
-        parts = time_slots(features, slots).unbind(1)
-        return self.head(pool(features)), torch.stack([self.head(part) for part in parts], dim=1)
+        parts = time_slots(features, slots)
+        return self.head(pool(features)), self.head(parts.flatten(0, 1)).unflatten(
+            0, parts.shape[:2]
+        )
 
 
 class TemporalContrast(nn.Module):
     """A weighted sum of the three contrastive losses of section A3.
 
     Two forward passes, one for the global and one for the local clips; the official code makes
-    ten.  Batch norm therefore shares its statistics over views and slots of the same kind of clip.
+    ten.  Batch norm therefore shares its statistics over views and slots of the same kind of clip,
+    in the backbone and in the head.
 
     Attributes:
         use: which losses take part: a subset of `ic`, `ll`, `gl`.
@@ -60,11 +63,11 @@ class TemporalContrast(nn.Module):
     def forward(self, videos: Batch) -> dict[str, Tensor]:
         """Return the total `loss` and each part that takes part, unweighted."""
         z, u, v = self.embeddings(videos.clips)
-        o, tau = self.options, self.options.temperature
+        o = self.options
         terms = {
-            "ic": lambda: losses.instance_contrast(z, v, tau),
-            "ll": lambda: losses.local_local(v, tau),
-            "gl": lambda: losses.global_local(u, v, tau),
+            "ic": lambda: losses.instance_contrast(z, v, o.temperature),
+            "ll": lambda: losses.local_local(v, o.temperature_time),
+            "gl": lambda: losses.global_local(u, v, o.temperature_time),
         }
         weights = {"ic": o.weight_ic, "ll": o.weight_ll, "gl": o.weight_gl}
         parts = {name: terms[name]() for name in self.use}
@@ -79,6 +82,6 @@ class TemporalContrast(nn.Module):
         """
         s, b = self.options.slots, clips.shape[1]
         z, u = self.learner.embed(clips[:2].flatten(0, 1), s)
-        local = pool(self.learner.backbone(clips[2:].flatten(0, 1))).unflatten(0, (2, s, b))
-        v = torch.stack([self.learner.head(part.flatten(0, 1)) for part in local.unbind(1)], dim=1)
-        return z.unflatten(0, (2, b)), u.unflatten(0, (2, b)), v.unflatten(0, (2, b))
+        local = pool(self.learner.backbone(clips[2:].flatten(0, 1)))
+        v = self.learner.head(local).unflatten(0, (2, s, b)).transpose(1, 2)
+        return z.unflatten(0, (2, b)), u.unflatten(0, (2, b)), v

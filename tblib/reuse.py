@@ -1,0 +1,52 @@
+"""When a finished training may be used again: same settings, code, videos, labels and inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from . import checkpoint
+from .cards import code_hash
+from .runs import Run
+from .systems import Job, scores
+
+# Sections of the profile that a method reads beside `data` and `model`; pretraining: its own.
+SECTIONS = {"supervised": ("finetune",), "timebalance": ("finetune", "student")}
+
+
+def digest(run: Run, job: Job) -> str:
+    """Identify a training by its settings, the training code, the videos and its inputs."""
+    c = run.config
+    used = ("data", "model", *SECTIONS.get(job.method, ("pretrain",)))
+    sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
+    sections["data"].pop("root")
+    inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
+    frames = run.pool.cache.manifest.sha256.tolist()
+    score = scores(run, job.score).tolist() if job.score else None
+    described = asdict(job)
+    described.pop("watch")  # looking at a training does not change it
+    text = json.dumps(
+        [
+            sections,
+            c.runtime.threads,
+            described,
+            inputs,
+            frames,
+            run.pool.roles.tolist(),
+            score,
+            code_hash(everything=False),
+        ]
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def clear_if_other(folder: Path, mark: str) -> None:
+    """Make room for a training: leftovers of another one must not be resumed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    note = folder / "digest.txt"
+    if not note.is_file() or note.read_text() != mark:
+        for path in folder.iterdir():
+            path.unlink()
+        note.write_text(mark)

@@ -1,0 +1,198 @@
+"""Run a study: all seeds and fractions as one graph of tasks, side by side, resumable at any time.
+
+Finished models and measurements are kept in the unit's folder and skipped when the study is
+started again; stopping it costs the tasks in progress, which go on from their last saved state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from ..config import Profile
+from ..errors import ConfigError, UserError
+from ..runs import Run, open_run
+from . import grid, work
+
+FIRST = ("bound", "main", "controls")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call in a worker, after the tasks it needs; `cost` in clips, for the time left."""
+
+    name: str
+    call: Callable
+    arguments: tuple
+    needs: tuple[str, ...] = ()
+    cost: float = 0.0
+
+
+def conduct(config: Profile, folder: Path) -> None:
+    """Run every task of the study that is not finished.
+
+    Raises:
+        ConfigError: the profile has no section `study`.
+        UserError: a worker was killed.
+    """
+    if config.study is None:
+        raise ConfigError(
+            f"profile {config.name!r} has no section `study`; use laptop-study or ucf101-study."
+        )
+    units = {(seed, f): prepare(config, folder, seed, f) for seed, f in every_unit(config)}
+    next(iter(units.values())).pool  # noqa: B018  decode once, before workers ask
+    tasks = list(_tasks(config, units))
+    print(f"{len(tasks)} tasks in {len(units)} units under {folder}", flush=True)
+    _execute(tasks, config.runtime.jobs)
+
+
+def every_unit(config: Profile) -> list[tuple[int, float]]:
+    """List (seed, fraction): the main fractions of every seed, then the sweep."""
+    study = config.study
+    return [(s, f) for f in (*study.fractions, *study.sweep) for s in study.seeds]
+
+
+def unit_folder(folder: Path, seed: int, fraction: float) -> Path:
+    """Folder of a unit, e.g. `seed0/f20` for seed 0 and 20 % of the labels."""
+    return folder / f"seed{seed}" / f"f{100 * fraction:02g}"
+
+
+def unit_config(config: Profile, seed: int, fraction: float) -> Profile:
+    """Profile of one unit: other seed and fraction, everything else as in the study's profile."""
+    data = config.data.model_copy(update={"label_fraction": fraction})
+    runtime = config.runtime.model_copy(update={"jobs": 1})
+    return config.model_copy(update={"seed": seed, "data": data, "runtime": runtime})
+
+
+def prepare(config: Profile, folder: Path, seed: int, fraction: float) -> Run:
+    """Open a unit's folder; pretrainings live in the first fraction's and are linked from others."""
+    place, study = unit_folder(folder, seed, fraction), config.study
+    run = open_run(unit_config(config, seed, fraction), place, 1)
+    (place / "ckpt").mkdir(exist_ok=True)
+    (place / "study").mkdir(exist_ok=True)
+    seeds = study.seeds
+    other = seeds[(seeds.index(seed) + 1) % len(seeds)]
+    owner = unit_folder(folder, seed, study.fractions[0])
+    _link(place / "ckpt" / f"ssl_{grid.OTHER_SEED}",
+          unit_folder(folder, other, study.fractions[0]) / "ckpt" / "ssl_invariant")  # fmt: skip
+    if fraction != study.fractions[0]:
+        for name in ("invariant", "distinctive", "joint", "cvrl", "transformations", "clip_order"):
+            _link(place / "ckpt" / f"ssl_{name}", owner / "ckpt" / f"ssl_{name}")
+        _link(place / "study" / "raw.npz", owner / "study" / "raw.npz")
+    return run
+
+
+def _link(link: Path, target: Path) -> None:
+    if not link.is_symlink():
+        link.symlink_to(target.resolve())
+
+
+def _tasks(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]:
+    """Yield the tasks in the order of their worth: the main rows of all seeds come first."""
+    study = config.study
+    rounds = [
+        (f, g) for f in study.fractions for g in FIRST if g != "controls" or g in study.groups
+    ]
+    rounds += [(f, g) for f in study.fractions for g in study.groups if g not in FIRST]
+    rounds += [(f, "sweep") for f in study.sweep]
+    for fraction, group in rounds:
+        for seed in study.seeds:
+            yield from _round(units[seed, fraction], seed, fraction, group, study.fractions[0])
+
+
+def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> Iterator[Task]:
+    """Yield the tasks that one group of cells adds to a unit."""
+    here, owner = _mark(seed, fraction), _mark(seed, first)
+    unit = (run.config, run.dir)
+    if fraction == first:
+        for job in grid.pretrainings(run.config, group):
+            yield Task(
+                f"{here} {job.name}", work.train, (*unit, job.name, job), (), _cost(run, job)
+            )
+    if group in ("main", "sweep"):
+        if fraction == first:
+            inputs = (f"{owner} ssl_invariant", f"{owner} ssl_distinctive")
+            yield Task(f"{here} similarity", work.compare, unit, inputs, 2e4)
+            yield Task(f"{here} untrained", work.untrained, unit, (), 4e3)
+        yield Task(f"{here} scores", work.score, unit, (f"{owner} similarity",), 500)
+    for cell in grid.cells(run.config, group):
+        if (
+            group == "bound"
+            and fraction != first
+            or cell.job.score == "oracle"
+            and not run.families
+        ):
+            continue
+        needs = [f"{owner if n.startswith('ssl_') else here} {n}" for n in cell.job.needs]
+        needs = [n for n in needs if not n.endswith(f"ssl_{grid.OTHER_SEED}")]
+        if f"ssl_{grid.OTHER_SEED}" in cell.job.needs:
+            others = run.config.study.seeds
+            other = others[(others.index(seed) + 1) % len(others)]
+            needs.append(f"{_mark(other, first)} ssl_invariant")
+        needs += [f"{here} scores"] if cell.job.score else []
+        call = (*unit, cell.name, cell.job)
+        yield Task(f"{here} {cell.job.name}", work.train, call, tuple(needs), _cost(run, cell.job))
+    if group in ("main", "sweep"):
+        teachers = (f"{here} teacher_invariant", f"{here} teacher_distinctive", f"{here} scores")
+        yield Task(f"{here} summary", work.summarise, unit, teachers, 5e3)
+
+
+def _mark(seed: int, fraction: float) -> str:
+    return f"seed {seed}, {100 * fraction:g} %:"
+
+
+def _cost(run: Run, job) -> float:
+    """Estimate the work of a training in clips passed forwards and backwards."""
+    c = run.config
+    if job.method == "timebalance":  # two teachers see every clip forwards
+        return job.steps * (c.student.batch_labelled + c.student.batch_unlabelled) * 1.6
+    per_step = c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
+    return job.steps * per_step
+
+
+def _execute(tasks: list[Task], workers: int) -> None:
+    executor = get_reusable_executor(max_workers=workers, timeout=120)
+    waiting, running, finished = _unique(tasks), {}, set()
+    begin, total, done = time.monotonic(), sum(task.cost for task in waiting), 0.0
+    count = len(waiting)
+    while waiting or running:
+        for task in [t for t in waiting if finished.issuperset(t.needs)][: workers - len(running)]:
+            waiting.remove(task)
+            running[executor.submit(task.call, *task.arguments)] = (task, time.monotonic())
+        complete, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in complete:
+            task, since = running.pop(future)
+            _result(future, task)
+            finished.add(task.name)
+            done += task.cost
+            elapsed = time.monotonic() - begin
+            left = elapsed * (total - done) / max(done, 1)
+            print(
+                f"[{len(finished)}/{count}] {task.name} {time.monotonic() - since:.0f} s; "
+                f"about {left / 60:.0f} min left",
+                flush=True,
+            )
+
+
+def _unique(tasks: list[Task]) -> list[Task]:
+    """Drop repetitions: a pretraining may be asked for by several groups."""
+    kept: dict[str, Task] = {}
+    for task in tasks:
+        kept.setdefault(task.name, task)
+    return list(kept.values())
+
+
+def _result(future, task: Task) -> None:
+    try:
+        future.result()
+    except TerminatedWorkerError:
+        raise UserError(
+            f"the process that worked on {task.name!r} or one beside it was killed, usually for "
+            "lack of memory; lower runtime.jobs and start the study again: it goes on."
+        ) from None

@@ -1,0 +1,138 @@
+"""The grid of a study as data: which trainings belong to a seed and a fraction of labels.
+
+Names of cells say what a row of a table is; names of jobs are those of the chapters, so that a
+chapter and a study that want the same training share it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..config import Profile
+from ..systems import Job, student_job
+
+OTHER_SEED = "invariant_b"  # the invariant pretraining of the next seed
+CURVE_POINTS = 8
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trained classifier: its name in the tables and how it is trained."""
+
+    name: str
+    job: Job
+
+
+def pretrainings(c: Profile, group: str) -> list[Job]:
+    """Name the pretrainings that a group of cells adds to those of the group `main`."""
+    o = c.pretrain
+    steps = {
+        "main": {
+            "invariant": o.steps_invariant,
+            "distinctive": o.steps_distinctive,
+            "joint": o.steps_joint,
+        },
+        "combinations": {"cvrl": o.steps_invariant, "transformations": o.steps_distinctive},
+        "initialisations": {
+            "cvrl": o.steps_invariant,
+            "transformations": o.steps_distinctive,
+            "clip_order": o.steps_distinctive,
+        },
+    }
+    return [Job(f"ssl_{name}", name, n, c.seed) for name, n in steps.get(group, {}).items()]
+
+
+def cells(c: Profile, group: str) -> list[Cell]:
+    """List the cells of one group, see `config.Study.groups`."""
+    return {
+        "bound": lambda c: [_supervised(c, "all_labels", "ssl_joint", "train")],
+        "main": _main,
+        "controls": lambda c: _students(c, "constant", "shuffled", "inverted", "oracle"),
+        "combinations": _combinations,
+        "initialisations": _initialisations,
+        "definitions": _definitions,
+        "distillation": _distillation,
+        "sweep": _sweep,
+    }[group](c)
+
+
+def _supervised(c: Profile, name: str, init: str = "", pool: str = "labelled") -> Cell:
+    jobs = {"scratch": "supervised_scratch", "ssl": "supervised_ssl"}
+    jobs["all_labels"] = "supervised_full"
+    job = Job(jobs.get(name, name), "supervised", c.finetune.steps, c.seed, init, pool)
+    return Cell(name, job)
+
+
+def _teacher(c: Profile, kind: str) -> Cell:
+    return _supervised(c, f"teacher_{kind}", f"ssl_{kind}")
+
+
+def _students(c: Profile, *variants: str) -> list[Cell]:
+    return [Cell(f"student_{variant}", student_job(c, variant)) for variant in variants]
+
+
+def _base(c: Profile) -> list[Cell]:
+    teachers = [_teacher(c, "invariant"), _teacher(c, "distinctive")]
+    return [_supervised(c, "scratch"), _supervised(c, "ssl", "ssl_joint"), *teachers]
+
+
+def _main(c: Profile) -> list[Cell]:
+    students = _students(c, "invariant_only", "distinctive_only", "average", "reweighted")
+    watched = replace(students[3].job, watch=_every(c))
+    return [*_base(c), *students[:3], Cell(students[3].name, watched)]
+
+
+def _sweep(c: Profile) -> list[Cell]:
+    return [*_base(c), *_students(c, "average", "reweighted")]
+
+
+def _every(c: Profile) -> int:
+    return max(1, c.student.steps // CURVE_POINTS)
+
+
+def _combinations(c: Profile) -> list[Cell]:
+    """Pairs of teachers, averaged; Inv1 + Dist1 is `student_average`."""
+    pairs = {
+        "inv_inv2": ("invariant", "cvrl"),
+        "dist_dist2": ("distinctive", "transformations"),
+        "inv_dist2": ("invariant", "transformations"),
+        "inv_inv_b": ("invariant", OTHER_SEED),
+    }
+    average = student_job(c, "average")
+    students = [
+        Cell(
+            f"student_{name}",
+            replace(average, name=f"student_{name}", teachers=tuple(f"teacher_{k}" for k in pair)),
+        )
+        for name, pair in pairs.items()
+    ]
+    return [*(_teacher(c, kind) for kind in ("cvrl", "transformations", OTHER_SEED)), *students]
+
+
+def _initialisations(c: Profile) -> list[Cell]:
+    """Starts of the reweighted student; the TCLR-type one is `student_reweighted`."""
+    reweighted, scratch = student_job(c, "reweighted"), student_job(c, "random_init")
+    starts = {
+        name: replace(reweighted, name=f"student_init_{name}", init=f"ssl_{name}")
+        for name in ("cvrl", "transformations", "clip_order")
+    }
+    starts["scratch"] = scratch
+    watched = [
+        Cell(f"student_init_{name}", replace(job, watch=_every(c))) for name, job in starts.items()
+    ]
+    average = replace(scratch, name="student_average_scratch", score="average")
+    return [*watched, Cell("student_average_scratch", average)]
+
+
+def _definitions(c: Profile) -> list[Cell]:
+    """Reweighted students of s computed from other features."""
+    job = student_job(c, "reweighted")
+    names = ("s_invariant", "s_projected")
+    return [Cell(f"student_{n}", replace(job, name=f"student_{n}", score=n)) for n in names]
+
+
+def _distillation(c: Profile) -> list[Cell]:
+    kl = student_job(c, "kl")
+    job = student_job(c, "reweighted")
+    name = "student_unlabelled_only"
+    return [Cell("student_kl", kl), Cell(name, replace(job, name=name, distil="unlabelled"))]

@@ -1,0 +1,222 @@
+"""What one worker does for a study: train and test a cell, probe a pretraining, sum up a unit.
+
+Every function leaves one JSON file under `<unit>/study/` and returns at once if that file already
+describes the same model.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import roc_auc_score
+
+from .. import checkpoint, evaluate, reweight
+from ..config import Profile
+from ..features import features, time_retrieval
+from ..io import atomic_write, read_json, write_json
+from ..jobs import train_job
+from ..reuse import digest
+from ..runs import Run, open_run
+from ..semi import METHODS as CLASSIFIERS
+from ..systems import Job, predict
+from ..train import read_log
+
+PROJECTED = ("invariant", "distinctive", "joint", "cvrl")  # pretrainings with a projection head
+FEATURES = ("invariant", "distinctive")
+DEFINITIONS = (  # features, space, number of clips
+    *(("distinctive", "backbone", n) for n in (4, 8, 16)),
+    ("distinctive", "projected", 8),
+    ("invariant", "backbone", 8),
+    ("invariant", "projected", 8),
+)
+MAPS = {
+    "rank": ("rank", 1.0),
+    "minmax": ("minmax", 1.0),
+    "identity": ("identity", 1.0),
+    "logistic 0.3": ("logistic", 0.3),
+    "logistic 1": ("logistic", 1.0),
+    "logistic 3": ("logistic", 3.0),
+}
+
+
+@lru_cache(maxsize=4)
+def _run(config: str, folder: Path) -> Run:
+    """Open a unit once per worker; its frames stay mapped."""
+    return open_run(Profile.model_validate_json(config), folder, 2)
+
+
+def unit(config: Profile, folder: Path) -> Run:
+    """Open the run directory of one seed and fraction."""
+    return _run(config.model_dump_json(), folder)
+
+
+def bits(right: np.ndarray) -> str:
+    """Write one character per video: 1 where it is classified right."""
+    return "".join("01"[int(r)] for r in right)
+
+
+def train(config: Profile, folder: Path, name: str, job: Job) -> None:
+    """Train one job unless it is finished, then test or probe it."""
+    run = unit(config, folder)
+    path = folder / "study" / f"{name}.json"
+    card, mark = checkpoint.model_card(run.folder(job.name)), digest(run, job)
+    if card is None or card["digest"] != mark:
+        train_job(config, folder, 2, job)
+        card = checkpoint.model_card(run.folder(job.name))
+    if path.is_file() and read_json(path)["digest"] == mark:
+        return
+    clips = job.steps * _clips_per_step(config, job)
+    found = {"digest": mark, "steps": job.steps, "clips": clips, "seconds": card["seconds"]}
+    found |= _test(run, job) if job.method in CLASSIFIERS else probe(run, job.name)
+    write_json(path, found)
+
+
+def _clips_per_step(c: Profile, job: Job) -> int:
+    if job.method == "timebalance":
+        return c.student.batch_labelled + c.student.batch_unlabelled
+    return c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
+
+
+def _test(run: Run, job: Job) -> dict:
+    rows = run.pool.rows("test")
+    right = predict(run, job.name, rows).argmax(1).numpy() == run.pool.labels[rows]
+    curve = [
+        [line["step"], line["top1"]] for line in read_log(run.folder(job.name) / "curve.jsonl")
+    ]
+    return {"right": bits(right)} | ({"curve": curve} if job.watch else {})
+
+
+def probe(run: Run, name: str) -> dict:
+    """Describe a pretraining by its features of test videos; "" is the untrained network.
+
+    The linear and the nearest-neighbour probe see the labels of all training videos: they measure
+    the features, not a semi-supervised system.
+    """
+    train, test = run.pool.rows("train"), run.pool.rows("test")
+    label = torch.tensor(run.pool.labels)
+    n = run.config.similarity.clips
+    seen, h = features(run, name, train, 4).mean(1), features(run, name, test, n)
+    linear = evaluate.linear_probe(seen, label[train], h.mean(1)) == label[test].numpy()
+    nearest = evaluate.knn_probe(seen, label[train], h.mean(1)) == label[test].numpy()
+    head = name.removeprefix("ssl_") in ("", *PROJECTED)
+    return {
+        "knn": 100 * nearest.mean(),
+        "linear": 100 * linear.mean(),
+        "linear_right": bits(linear),
+        "retrieval": time_retrieval(run, name, test, head).tolist(),
+        "retrieval_chance": 1 / run.config.pretrain.slots,
+        "similarity": _rounded(reweight.raw_similarity(h)),
+    }
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(v, 5) for v in values.tolist()]
+
+
+def untrained(config: Profile, folder: Path) -> None:
+    """Probe the network before any training: what the architecture alone gives."""
+    path = folder / "study" / "ssl_untrained.json"
+    if not path.is_file():
+        nothing = {"digest": "", "steps": 0, "clips": 0, "seconds": 0.0}
+        write_json(path, nothing | probe(unit(config, folder), ""))
+
+
+def compare(config: Profile, folder: Path) -> None:
+    """Compute the raw similarity `[N]` of every video for each definition of s(v)."""
+    run = unit(config, folder)
+    inputs = [checkpoint.model_card(run.folder(f"ssl_{name}"))["sha256"] for name in FEATURES]
+    path, note = folder / "study" / "raw.npz", folder / "study" / "raw.json"
+    if path.is_file() and note.is_file() and read_json(note) == inputs:
+        return
+    everyone = np.arange(len(run.pool.labels))
+    raw = {}
+    for name, space, n in DEFINITIONS:
+        h = features(run, f"ssl_{name}", everyone, n, projected=space == "projected")
+        raw[f"{name}/{space}/{n}"] = reweight.raw_similarity(h).numpy()
+    atomic_write(path, lambda path: _save_arrays(path, raw))
+    write_json(note, inputs)
+
+
+def score(config: Profile, folder: Path) -> None:
+    """Write `similarity.csv`, the static scores students mix with."""
+    run = unit(config, folder)
+    raw, pool_rows, c = _raw(folder), run.pool.rows("train"), config.similarity
+
+    def fitted(name: str, space: str, n: int) -> torch.Tensor:
+        value = raw[f"{name}/{space}/{n}"]
+        return reweight.fit_map(value[pool_rows], c.map, c.temperature)(value)
+
+    space = "projected" if c.projected else "backbone"
+    s = fitted(c.features, space, c.clips)
+    columns = {"raw": raw[f"{c.features}/{space}/{c.clips}"]}
+    columns |= reweight.controls(s.float(), _oracle(run), config.seed)
+    if run.families is None:
+        columns.pop("oracle")
+    columns["s_invariant"] = fitted("invariant", "backbone", 8)
+    columns["s_projected"] = fitted("distinctive", "projected", 8)
+    values = {name: value.numpy() for name, value in columns.items()}
+    table = pd.DataFrame({"video": run.videos.table.video, **values})
+    atomic_write(folder / "similarity.csv", lambda path: table.to_csv(path, index=False))
+
+
+def _raw(folder: Path) -> dict[str, torch.Tensor]:
+    with np.load(folder / "study" / "raw.npz") as saved:
+        return {key: torch.tensor(saved[key]) for key in saved.files}
+
+
+def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _oracle(run: Run) -> torch.Tensor:
+    persistent = (run.videos.table.family == "persistent").to_numpy()
+    return torch.tensor(persistent, dtype=torch.float32)
+
+
+def summarise(config: Profile, folder: Path) -> None:
+    """Ask of each definition of s(v): does it know the family, and the better teacher?"""
+    run = unit(config, folder)
+    test = run.pool.rows("test")
+    label = torch.tensor(run.pool.labels[test])
+    p = [predict(run, f"teacher_{kind}", test) for kind in FEATURES]
+    raw = _raw(folder)
+    right = [(q.argmax(1) == label).numpy() for q in p]
+    persistent = (run.videos.table.family == "persistent").to_numpy()[test]
+    definitions = {}
+    for key, value in raw.items():
+        for name, (kind, temperature) in MAPS.items():
+            s = reweight.fit_map(value[run.pool.rows("train")], kind, temperature)(value[test])
+            definitions[f"{key}/{name}"] = {
+                "auc_family": _auc(persistent, s) if run.families else None,
+                "auc_advantage": _auc(right[0][right[0] != right[1]], s[right[0] != right[1]]),
+                "mixed_top1": evaluate.accuracy(reweight.mix(*p, s), label),
+                "mean": float(s.mean()),
+            }
+    mixed, s = _mixtures(run, p, label)
+    summary = {"similarity": definitions, "mixed": mixed, "s": s}
+    write_json(folder / "study" / "summary.json", summary)
+
+
+def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dict, list[float]]:
+    """Mix the teachers at test time with every score, and with hindsight (the better one)."""
+    test = run.pool.rows("test")
+    table = pd.read_csv(run.dir / "similarity.csv").iloc[test]
+    names = [name for name in table.columns if name not in ("video", "raw")]
+    mixed = {
+        name: evaluate.accuracy(reweight.mix(*p, torch.tensor(table[name].to_numpy())), label)
+        for name in names
+    }
+    either = torch.stack([q.argmax(1) == label for q in p]).any(0)
+    mixed["hindsight"] = 100 * either.float().mean().item()
+    return mixed, [round(v, 4) for v in table["reweighted"]]
+
+
+def _auc(positive: np.ndarray, value: torch.Tensor) -> float | None:
+    if not 0 < positive.sum() < len(positive):
+        return None
+    return float(roc_auc_score(positive, value.numpy()))
