@@ -1,7 +1,5 @@
 """Pretraining methods: which clips end up where, which losses take part, and that they learn."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -69,30 +67,35 @@ def test_the_sampler_and_the_embeddings_agree_on_the_order_of_views():
 
 
 class TimelessFeatures(torch.nn.Module):
-    """A backbone whose features say nothing about time, with a few large values among many small."""
+    """A backbone whose features say nothing about time: small noise, and rarely a large clip."""
 
     def forward(self, clips):
         """Return random features `[N, 128, T/2, 1, 1]`, new ones for every clip and slot."""
-        return torch.randn(len(clips), 128, clips.shape[2] // 2, 1, 1).mul(2).exp()
+        shape = len(clips), 128, clips.shape[2] // 2, 1, 1
+        rare = torch.rand(len(clips), 1, clips.shape[2] // 2, 1, 1) < 0.08
+        return 0.01 * torch.randn(shape) + 10 * rare * torch.randn(shape)
+
+
+def times_found(z):
+    """Share of times of `[2, B, S, D]` whose nearest neighbour in the other view is the same."""
+    nearest = torch.einsum("bsd,btd->bst", z[0], z[1]).argmax(-1)
+    return (nearest == torch.arange(S)).float().mean().item()
 
 
 def test_batch_statistics_do_not_tell_the_time():
     """Normalised slot by slot, the chance mean of a slot marks it in both views; in one batch not.
 
-    With one batch norm per slot the same features give a loss of 0.8 and find half of the times.
+    The first half of the test is the shortcut itself, as one batch norm per slot offers it.
     """
     torch.manual_seed(0)
     model = method().train()
     model.learner.backbone = TimelessFeatures()
-    found, loss = [], []
-    for seed in range(20):
-        _, u, v = model.embeddings(random_batch(videos=16, seed=seed).clips)
-        for z in (u, v):
-            nearest = torch.einsum("bsd,btd->bst", z[0], z[1]).argmax(-1)
-            found.append((nearest == torch.arange(S)).float().mean())
-        loss.append(losses.local_local(v, 0.5))
-    assert abs(torch.stack(found).mean() - 1 / S) < 0.03
-    assert torch.stack(loss).mean() > math.log(2 * S - 1) - 0.05
+    local = pool(model.learner.backbone(torch.rand(2 * S * 64, 3, 8, 16, 16)))
+    by_slot = local.unflatten(0, (2, 64, S)).transpose(0, 2)
+    leaky = torch.stack([model.learner.head(part.flatten(0, 1)) for part in by_slot])
+    assert times_found(leaky.unflatten(1, (64, 2)).permute(2, 1, 0, 3)) > 0.5
+    for z in model.embeddings(random_batch(videos=64).clips)[1:]:
+        assert abs(times_found(z) - 1 / S) < 0.1
 
 
 @pytest.mark.parametrize("name", PARTS)
