@@ -1,0 +1,213 @@
+"""The record of a study: opened, checked, and given back as arrays with one row per seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, MissingStage, did_you_mean
+from ..io import read_json
+
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "study"
+MAIN = (0.05, 0.2)  # shares of labels at which the whole grid of classifiers is trained
+PARTS = ("features", "space", "clips", "map")  # of the name of a definition of s(v)
+MEASURED = ("auc_family", "auc_advantage", "mixed_top1", "mean")
+KEYS = ("name", "title", "dataset", "classes", "test", "units")
+
+
+def recorded(folder: Path | None = None) -> list[str]:
+    """Return the names of the recorded studies, sorted; `folder` is `results/study` by default."""
+    return sorted(path.stem for path in (folder or RESULTS).glob("*.json"))
+
+
+def load(name: str, folder: Path | None = None) -> Study:
+    """Read `results/study/<name>.json`.
+
+    Raises:
+        MissingStage: no such record.
+        DataError: the file is no record of a study, or contradicts itself.
+    """
+    folder = folder or RESULTS
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        names = recorded(folder)
+        hint = did_you_mean(name, names) if names else "none is recorded yet, run a study first"
+        raise MissingStage(f"there is no recorded study {name!r} in {folder}; {hint}.")
+    return Study(_checked(read_json(path), str(path)))
+
+
+def decode_bits(bits: str) -> np.ndarray:
+    """Turn `"0101"` into bool [N]: which test videos a classifier gets right.
+
+    Raises:
+        DataError: a character is neither 0 nor 1.
+    """
+    if strange := set(bits) - {"0", "1"}:
+        raise DataError(f"a row of 0 and 1 holds {sorted(strange)}; record the study again.")
+    return np.frombuffer(bits.encode(), dtype=np.uint8) == ord("1")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A record in memory; S seeds, N test videos, K classes, accuracies in percent.
+
+    A cell is one trained classifier, such as `student_reweighted`.  Seeds that lack it are left
+    out, so S is the number of seeds that have what is asked for, and may be 0.
+    """
+
+    raw: dict[str, Any]
+
+    name = property(lambda self: self.raw["name"])
+    title = property(lambda self: self.raw["title"])
+    dataset = property(lambda self: self.raw["dataset"])
+    classes = property(lambda self: list(self.raw["classes"]))
+    videos = property(lambda self: list(self.raw["test"]["video"]))
+
+    @cached_property
+    def label(self) -> np.ndarray:
+        """Class of every test video, int [N]."""
+        return np.asarray(self.raw["test"]["label"], dtype=int)
+
+    @property
+    def families(self) -> list[str] | None:
+        """`persistent` or `phased` for every class; None for data without such knowledge."""
+        known = self.raw.get("families")
+        return [known.get(name, "") for name in self.classes] if known else None
+
+    @property
+    def fractions(self) -> list[float]:
+        """Shares of labels that have units, rising."""
+        return sorted({unit["fraction"] for unit in self.raw["units"]})
+
+    @property
+    def main(self) -> tuple[float, ...]:
+        """Shares of labels the questions are asked at: 5 and 20 %, else all the record has."""
+        return MAIN if set(MAIN) & set(self.fractions) else tuple(self.fractions)
+
+    def seeds(self, fraction: float) -> list[int]:
+        """Seeds that have a unit at this share of labels, rising."""
+        return sorted(u["seed"] for u in self.raw["units"] if u["fraction"] == fraction)
+
+    def seeds_with(self, cell: str, fraction: float) -> list[int]:
+        """Seeds whose unit holds this classifier, rising."""
+        return [k for k in self.seeds(fraction) if cell in self.unit(fraction, k)["cells"]]
+
+    def unit(self, fraction: float, seed: int) -> dict[str, Any]:
+        """Return one unit as recorded.
+
+        Raises:
+            DataError: the record has no such unit.
+        """
+        if (fraction, seed) in self._units:
+            return self._units[fraction, seed]
+        raise DataError(
+            f"study {self.name} has no seed {seed} at {fraction:.0%} labels; "
+            f"it has seeds {self.seeds(fraction)} there and labels {self.fractions}."
+        )
+
+    @cached_property
+    def _units(self) -> dict[tuple[float, int], dict[str, Any]]:
+        return {(unit["fraction"], unit["seed"]): unit for unit in self.raw["units"]}
+
+    def cells(self, name: str, fraction: float) -> pd.Series:
+        """Return what is recorded of one classifier, one dict per seed."""
+        seeds = self.seeds_with(name, fraction)
+        return pd.Series([self.unit(fraction, k)["cells"][name] for k in seeds], _index(seeds))
+
+    def right(self, cell: str, fraction: float) -> np.ndarray:
+        """Which test videos the classifier gets right, bool [S, N]."""
+        rows = [decode_bits(found["right"]) for found in self.cells(cell, fraction)]
+        return np.array(rows, dtype=bool).reshape(len(rows), len(self.label))
+
+    def top1(self, cell: str, fraction: float) -> pd.Series:
+        """Share of test videos the classifier gets right, percent, one value per seed."""
+        seeds = _index(self.seeds_with(cell, fraction))
+        return pd.Series(100 * self.right(cell, fraction).mean(1), seeds, name=cell)
+
+    def per_class(self, cell: str, fraction: float) -> np.ndarray:
+        """The same for every class, percent [S, K]; NaN for a class without test videos."""
+        return self.class_means(self.right(cell, fraction))
+
+    def class_means(self, right: np.ndarray) -> np.ndarray:
+        """Turn bool or float [S, N] into percent per class [S, K]."""
+        member = self.label[:, None] == np.arange(len(self.classes))
+        videos = member.sum(0)
+        share = right.astype(float) @ member / np.maximum(videos, 1)
+        return np.where(videos > 0, 100 * share, np.nan)
+
+    def pretrained(self, name: str) -> dict[str, np.ndarray]:
+        """Return what is recorded of one pretrained backbone, stacked over its seeds.
+
+        Returns:
+            seeds [S]; linear_right bool [S, N]; retrieval, share of times found in [0, 1] [S, N];
+            similarity, raw cosines [S, N]; knn, linear, percent [S]; retrieval_chance, steps,
+            clips, seconds [S].  What not every seed has is left out; without any, only seeds.
+        """
+        found = {
+            unit["seed"]: unit["pretraining"][name]
+            for unit in sorted(self.raw["units"], key=lambda u: (u["seed"], -u["fraction"]))
+            if name in unit.get("pretraining", {})
+        }
+        rows = list(found.values())
+        keys = set.intersection(*map(set, rows)) if rows else set()
+        stacked = {
+            key: np.array([decode_bits(r[key]) if key == "linear_right" else r[key] for r in rows])
+            for key in sorted(keys)
+        }
+        return {"seeds": np.array(list(found), dtype=int), **stacked}
+
+    def s(self, fraction: float) -> np.ndarray:
+        """Similarity s(v) of every test video, in [0, 1], float [S, N]."""
+        units = (self.unit(fraction, k) for k in self.seeds(fraction))
+        rows = [unit["s"] for unit in units if unit.get("s")]
+        return np.array(rows, dtype=float).reshape(len(rows), len(self.label))
+
+    def mixed(self, fraction: float) -> pd.DataFrame:
+        """Top-1 in percent of the two teachers mixed without a student: seeds x ways of mixing."""
+        seeds = self.seeds(fraction)
+        rows = [self.unit(fraction, k).get("mixed", {}) for k in seeds]
+        return pd.DataFrame(rows, _index(seeds), dtype=float)
+
+    def similarity_table(self, fraction: float) -> pd.DataFrame:
+        """Return one row per definition of s(v) and seed.
+
+        Returns:
+            definition, seed, features, space (backbone or projected), clips, map, then what was
+            measured: auc_family, auc_advantage in [0, 1] (NaN if unknown), mixed_top1, mean.
+        """
+        rows = []
+        for seed in self.seeds(fraction):
+            for key, values in self.unit(fraction, seed).get("similarity", {}).items():
+                parts = dict(zip(PARTS, key.split("/"), strict=True))
+                rows.append({"definition": key, "seed": seed, **parts, **values})
+        types = {"seed": int, "clips": int} | dict.fromkeys(MEASURED, float)
+        return pd.DataFrame(rows, columns=["definition", "seed", *PARTS, *MEASURED]).astype(types)
+
+
+def _index(seeds: list[int]) -> pd.Index:
+    return pd.Index(seeds, name="seed", dtype=int)
+
+
+def _checked(raw: Any, where: str) -> dict[str, Any]:
+    """Return the record if it is whole; see `load`."""
+    if not isinstance(raw, dict) or raw.get("kind") != "study":
+        raise DataError(f"{where} is not the record of a study; run the study to write one.")
+    if missing := [key for key in KEYS if key not in raw]:
+        raise DataError(f"{where} lacks {', '.join(missing)}; record the study again.")
+    videos = len(raw["test"]["label"])
+    units = [(unit["fraction"], unit["seed"]) for unit in raw["units"]]
+    if len(set(units)) < len(units):
+        raise DataError(f"{where} has a seed twice at the same labels; record the study again.")
+    for unit in raw["units"]:
+        for name, cell in unit["cells"].items():
+            if len(cell["right"]) != videos:
+                raise DataError(
+                    f"{where}: {name} of seed {unit['seed']} at {unit['fraction']:.0%} labels has "
+                    f"{len(cell['right'])} results for {videos} test videos; record it again."
+                )
+    return raw
