@@ -47,7 +47,7 @@ def accuracy_over_seeds(
             if len(values):
                 _seed_row(ax, names.index(name), np.asarray(values, float), tints[name])
         if len(systems.get(reference, ())):
-            ax.axvline(np.mean(systems[reference]), color=INK, ls="--", lw=1, zorder=0.5)
+            ax.axvline(np.mean(systems[reference]), color=INK, ls="--", lw=1, zorder=0.9)
         class_rows(ax, names)
         ax.set_title(heading)
         ax.grid(axis="x")
@@ -95,7 +95,7 @@ def accuracy_curves(curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]
         line.set(marker=marker, markersize=5, markeredgecolor=PAPER)
     for legend in fig.legends:  # drawn before the markers were set
         legend.remove()
-    fig.legend(loc="outside upper center", ncols=min(3, len(history)))
+    _legend(fig, list(history))
     return fig
 
 
@@ -120,5 +120,11 @@ def label_curves(curves: Mapping[str, Mapping[float, Values]]) -> Figure:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set(xlabel="labelled share of the training videos", ylabel="top-1 accuracy (%)")
     ax.grid(axis="y")
-    fig.legend(loc="outside upper center", ncols=min(3, len(curves)))
+    _legend(fig, list(curves))
     return fig
+
+
+def _legend(fig: Figure, names: Sequence[str]) -> None:
+    """Put as many columns above the axes as the longest name leaves room for."""
+    columns = max(1, min(3, len(names), 66 // max(map(len, names))))
+    fig.legend(loc="outside upper center", ncols=columns)

@@ -138,7 +138,7 @@ def pretext_plane(
     ax = fig.subplots()
     for name, tint, marker in zip(retrieval, colours(list(retrieval)), MARKERS, strict=False):
         cross(ax, (retrieval[name], linear[name]), color=tint, marker=marker, ms=8, label=name)
-    ax.axvline(chance, color=INK, ls="--", lw=1, zorder=0.5)
+    ax.axvline(chance, color=INK, ls="--", lw=1, zorder=0.9)
     ax.annotate(
         "chance", (chance, 0), xycoords=("data", "axes fraction"), xytext=(4, 4),
         textcoords="offset points", fontsize=10,
