@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from study_record import synthetic_record
 from test_plot import CLASSES, FAMILIES, bars, inside, pixels, row_names
 
 from tblib import plot
 from tblib.errors import DataError
 from tblib.stats import mean_ci
+from tblib.study.reading import Study
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -150,3 +152,19 @@ def test_pretext_methods_are_placed_with_both_intervals():
     assert legend(fig) == ["invariant", "clip order"]
     pixels(fig)
     assert inside(fig)
+
+
+def test_a_record_gives_the_planted_picture():
+    """Persistent classes on top of both charts, from the arrays that a record is read into."""
+    study = Study(synthetic_record(families=True))
+    families = dict(zip(study.classes, study.families, strict=True))
+    right = [study.per_class(f"teacher_{kind}", 0.2) for kind in ("invariant", "distinctive")]
+    charts = [
+        plot.difference_over_seeds(*right, study.classes, families),
+        plot.scores_by_class(study.s(0.2), study.label, study.classes, families),
+    ]
+    for fig in charts:
+        order = [families[name] for name in row_names(fig.axes[0])]
+        assert order[:8] == ["persistent"] * 8 and order[-8:] == ["phased"] * 8
+        pixels(fig)
+        assert inside(fig)

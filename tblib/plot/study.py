@@ -43,7 +43,7 @@ def difference_over_seeds(
     ends = ends[np.argsort(-(first.mean(axis=0) - second.mean(axis=0)), kind="stable")]
     ax, rows = fig.axes[0], np.arange(len(classes))
     ax.hlines(rows, ends[:, 1], ends[:, 2], color=INK, lw=1.4)
-    reach = 1.1 * max(np.nanmax(np.abs(ends)), 1)
+    reach = min(1.1 * max(np.nanmax(np.abs(ends)), 1), 105)
     ax.set_xlim(-reach, reach)
     return fig
 
