@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_profile(run)
     run.add_argument("--run-dir", help="where results go; default runs/<profile>")
     run.set_defaults(command=_run)
+    study = commands.add_parser("study", help="run a grid over seeds and fractions, and record it")
+    _add_profile(study)
+    study.add_argument("--run-dir", type=Path, help="where models go; default runs/<profile>")
+    study.add_argument("--collect", action="store_true", help="only record what is finished")
+    study.set_defaults(command=_study)
     doctor = commands.add_parser("doctor", help="what is installed, found and missing")
     doctor.set_defaults(command=_doctor)
     data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
@@ -77,6 +82,18 @@ def _run(options: argparse.Namespace) -> None:
         notebooks.execute(
             chapter, options.profile, options.run_dir, _overrides(options), options.seed
         )
+
+
+def _study(options: argparse.Namespace) -> None:
+    from .profiles import load_profile, runs_home
+    from .study.conduct import conduct
+    from .study.record import record
+
+    profile = load_profile(options.profile, _overrides(options), options.seed)
+    folder = (options.run_dir or runs_home() / profile.name).absolute()
+    if not options.collect:
+        conduct(profile, folder)
+    print(record(profile, folder))
 
 
 def _doctor(_: argparse.Namespace) -> int:

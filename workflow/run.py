@@ -77,10 +77,14 @@ def main(argv: list[str] | None = None) -> None:
         profile = load_profile(arguments.profile)
         folder = Path(arguments.run_dir or runs_home() / profile.name).absolute()
         hold(folder)
-        refresh_stamps(folder, profile)
+        if profile.study is None:
+            refresh_stamps(folder, profile)
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     os.chdir(ROOT)
+    if profile.study is not None:  # a graph of its own: hundreds of trainings of seconds each
+        study = ["-m", "tblib", "study", "--profile", arguments.profile, "--run-dir", str(folder)]
+        os.execv(sys.executable, [sys.executable, *study, *extra])
     line = command(folder, arguments.profile)
     # We hold the folder, so a Snakemake lock on it was left by a killed run.
     subprocess.run([*line, "--unlock"], check=True, stderr=subprocess.DEVNULL)

@@ -71,7 +71,7 @@ def unit_config(config: Profile, seed: int, fraction: float) -> Profile:
 
 
 def prepare(config: Profile, folder: Path, seed: int, fraction: float) -> Run:
-    """Open a unit's folder; pretrainings live in the first fraction's and are linked from others."""
+    """Open a unit's folder; pretrainings live in that of the first fraction, others link them."""
     place, study = unit_folder(folder, seed, fraction), config.study
     run = open_run(unit_config(config, seed, fraction), place, 1)
     (place / "ckpt").mkdir(exist_ok=True)

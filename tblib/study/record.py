@@ -1,0 +1,111 @@
+"""Collect a study's measurements into one file, as far as the study has come."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ..cards import code_hash, run_card
+from ..config import Profile
+from ..errors import MissingStage
+from ..io import read_json, write_json
+from ..profiles import PROFILES
+from ..reuse import digest
+from ..runs import Run, open_run
+from ..systems import Job
+from . import grid
+from .conduct import every_unit, unit_config, unit_folder
+
+GROUPS = ("combinations", "initialisations")  # groups that bring pretrainings of their own
+RESULTS = PROFILES.parent.parent / "results" / "study"
+
+
+def record(config: Profile, folder: Path, results: Path = RESULTS) -> Path:
+    """Write `results/study/<profile>.json` from every unit that has a finished cell.
+
+    Raises:
+        MissingStage: nothing of the study is finished yet.
+    """
+    units, run = [], None
+    for seed, fraction in every_unit(config):
+        place = unit_folder(folder, seed, fraction)
+        if not (found := _measurements(place)):
+            continue
+        unit = open_run(unit_config(config, seed, fraction), place, 2)
+        if cells := _present(unit, found, _cells(unit.config)):
+            run, first = unit, fraction == config.study.fractions[0]
+            units.append(_unit(run, found, cells, first))
+    if run is None:
+        raise MissingStage(
+            f"{folder} holds no finished cell of the study {config.name!r}; run "
+            f"`make reproduce PROFILE={config.name}` first."
+        )
+    return write_json(results / f"{config.name}.json", _head(config, run) | {"units": units})
+
+
+def _head(config: Profile, run: Run) -> dict[str, Any]:
+    """Say what the study is about: settings, classes, test videos."""
+    test = run.pool.rows("test")
+    settings = config.model_dump(mode="json")
+    settings["data"] |= {"root": None, "lists": None}  # a path means nothing elsewhere
+    return {
+        "kind": "study",
+        "name": config.name,
+        "title": config.title,
+        "dataset": config.data.dataset,
+        "config": settings,
+        "classes": list(run.videos.classes),
+        "families": run.families,
+        "test": {
+            "video": run.videos.table.video.iloc[test].tolist(),
+            "label": run.pool.labels[test].tolist(),
+        },
+    }
+
+
+def _measurements(place: Path) -> dict[str, dict]:
+    """Read what the workers left in a unit's folder, by name."""
+    paths = [path for path in sorted((place / "study").glob("*.json")) if path.stem not in
+             ("raw", "summary")]  # fmt: skip
+    return {path.stem: read_json(path) for path in paths}
+
+
+def _cells(unit: Profile) -> dict[str, Job]:
+    """Name every training that a unit may hold under the name of its cell."""
+    groups = ("bound", "main", *unit.study.groups)
+    return {cell.name: cell.job for group in groups for cell in grid.cells(unit, group)}
+
+
+def _present(run: Run, found: dict, jobs: dict[str, Job]) -> dict[str, dict]:
+    """Keep measurements made with the present code, settings and inputs, and only those."""
+    return {
+        name: _kept(found[name])
+        for name, job in jobs.items()
+        if name in found and found[name]["digest"] == digest(run, job)
+    }
+
+
+def _kept(measured: dict) -> dict:
+    return {key: value for key, value in measured.items() if key != "digest"}
+
+
+def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:
+    """Describe one seed and fraction; pretrainings are listed where they were made."""
+    jobs = {job.name: job for g in ("main", *GROUPS) for job in grid.pretrainings(run.config, g)}
+    measured = _present(run, found, jobs) if first else {}
+    if first and "ssl_untrained" in found:
+        measured["ssl_untrained"] = _kept(found["ssl_untrained"])
+    path = run.dir / "study" / "summary.json"
+    seconds = sum(cell["seconds"] for cell in [*cells.values(), *measured.values()])
+    card = run_card(run.config, 0, time.time(), run.device)
+    card |= {"seconds": round(seconds, 1), "training_code": code_hash(everything=False)}
+    return {
+        "seed": run.config.seed,
+        "fraction": run.config.data.label_fraction,
+        "labelled": len(run.pool.rows("labelled")),
+        "card": card,
+        "pretraining": {name.removeprefix("ssl_"): value for name, value in measured.items()},
+        "cells": cells,
+        **(read_json(path) if path.is_file() else {"similarity": {}, "mixed": {}, "s": []}),
+    }
