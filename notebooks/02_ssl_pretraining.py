@@ -30,7 +30,7 @@ from IPython.display import Code
 
 from tblib import evaluate, losses, plot, reweight
 from tblib.data.loader import ClipSamples, loader, to_device
-from tblib.features import features
+from tblib.features import features, time_retrieval
 from tblib.jobs import Job, run_jobs
 from tblib.pretrain import METHODS
 from tblib.pretrain.contrast import TemporalContrast
@@ -122,7 +122,7 @@ def local_local_with_loops(v, tau):
     return torch.stack(total).mean()
 
 
-tau = c.pretrain.temperature
+tau = c.pretrain.temperature_time
 print(
     "equal:",
     torch.allclose(
@@ -142,7 +142,7 @@ print(
 # %%
 parts = {
     "instance (15 terms)": (
-        losses.instance_contrast(z, v, tau),
+        losses.instance_contrast(z, v, c.pretrain.temperature),
         15 * math.log(2 * z.shape[1] - 1),
     ),
     "local–local": (losses.local_local(v, tau), math.log(2 * v.shape[2] - 1)),
@@ -167,6 +167,18 @@ pd.DataFrame(
 # network that gives all of them the same vector sits comfortably on the plateau $\log 7$.  Whether
 # training gets below it depends on the learning rate and on patience; the dashed line in the second
 # figure shows whether it did here.
+#
+# ### A loss that falls for the wrong reason
+#
+# The released code sends every slot through the projection head in a pass of its own, so that batch
+# norm subtracts the batch mean of *that slot*.  A first version of this book did the same, and its
+# local–local loss fell quickly and far below $\log 7$, on motionless videos as well.  It had learnt
+# nothing about time.  The mean of a few dozen clips deviates from zero by chance; subtracted from
+# all clips of slot $k$, in both views, that deviation *is* a name tag for slot $k$.  A network only
+# has to make its features small and its chance deviations large.  Scored with fixed statistics, as
+# at test time, its clips of one video were all but identical.  Here all slots therefore go through
+# the head in one batch: one mean for all, no name tags.  The loss falls later and less, and what it
+# learns is time.  Exercise 4 lets you see the shortcut.
 
 # %%
 o = c.pretrain
@@ -209,9 +221,11 @@ plot.training_curves(
 #
 # 1. **kNN accuracy**: do videos of one class lie together?  Neighbours are the labelled videos; the
 #    unlabelled training videos are scored, with labels that no training has seen.
-# 2. **time retrieval**: given a clip, can its own time be found among all clips of the same video
-#    in another crop?  What all clips of the video share is subtracted first, so that it does not
-#    drown what differs.  High means *distinctive*; chance is one over the number of clips.
+# 2. **time retrieval**: given a clip of the video, can the same clip be found again in another
+#    random augmentation, among clips of the same video at other times?  The two are cropped,
+#    mirrored and coloured differently, as in training, so a comparison of pixels does not help.
+#    High means *distinctive*; chance is one over the number of clips.  The space is that after the
+#    projection head, where the losses are computed.
 # 3. **clip similarity**: the mean cosine between different clips of a video.  High means
 #    *invariant*.
 
@@ -220,21 +234,14 @@ n, labels = c.similarity.clips, torch.tensor(run.pool.labels)
 labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
 
 
-def centred(h):
-    """Features `[N, n, D]` without what the n clips of a video have in common."""
-    return h - h.mean(1, keepdim=True)
-
-
 def probe(name):
     """The three measurements for one encoder; the name "" is the untrained network."""
-    torch.manual_seed(seed)
     wide, known = (
         features(run, name, unlabelled, n),
         features(run, name, labelled, n),
     )
-    near = features(run, name, unlabelled, n, crop=0.65)
     guess = evaluate.knn_probe(known.mean(1), labels[labelled], wide.mean(1))
-    found = evaluate.time_retrieval(centred(wide), centred(near))
+    found = time_retrieval(run, name, unlabelled, projected=True)
     return {
         "kNN accuracy, %": 100
         * float(np.mean(guess == labels[unlabelled].numpy())),
@@ -247,7 +254,8 @@ def probe(name):
 names = ["", *curves]
 probes = pd.DataFrame({name or "untrained": probe(name) for name in names}).T
 print(
-    f"chance: kNN {100 / len(run.videos.classes):.1f} %, time retrieval {100 / n:.1f} %"
+    f"chance: kNN {100 / len(run.videos.classes):.1f} %, "
+    f"time retrieval {100 / o.slots:.1f} %"
 )
 probes.round(3)
 
@@ -318,6 +326,18 @@ run.save_metrics(
 # `losses.nt_xent(v[0].flatten(0, 1), v[1].flatten(0, 1), tau)` treats all B·S clips as candidates.
 # The network must then also tell videos apart, which it can do by appearance: kNN accuracy may
 # rise, and the task no longer forces it to look at time, since most negatives are easy.
+# ```
+#
+# 4. **Hard.** See the shortcut of batch norm.  Take features that say nothing about time, small noise
+#    with a rare large clip among it, and push them through a projection head in train mode: once
+#    slot by slot, once in one batch.  How often is the right time the nearest in the other view?
+#
+# ```{admonition} Solution
+# :class: dropdown
+# With `h = 0.01 * torch.randn(2, S, B, D) + 10 * (torch.rand(2, S, B, 1) < 0.08) * torch.randn(2, S, B, D)`
+# and a `ProjectionHead`: `torch.stack([head(h[:, k].flatten(0, 1)) for k in range(S)])` finds most
+# of the times, `head(h.flatten(0, 2))` about one in S.  `tests/test_pretrain.py` holds the experiment
+# as a test.
 # ```
 #
 # **Next:** for which classes is which kind of feature better?

@@ -26,7 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tblib", description=__doc__)
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="command")
-    run = commands.add_parser("run", help="execute a chapter (1 … 7) or `all` of a profile")
+    run = commands.add_parser("run", help="execute a chapter (1, 2, …) or `all` of a profile")
     run.add_argument("chapter")
     _add_profile(run)
     run.add_argument("--run-dir", help="where results go; default runs/<profile>")

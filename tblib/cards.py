@@ -33,6 +33,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Files that show, describe or refuse: editing them does not make a trained model out of date.
 SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__",
            "cards", "errors", "progress", "profiles", "study")  # fmt: skip
+RECORDED = tuple(f"{n:02d}" for n in range(1, 8))  # chapters with results of their own
 
 
 def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> dict[str, Any]:
@@ -134,8 +135,9 @@ def record(folder: Path, name: str) -> Path:
         DataError: the chapters were not run with the same code and settings.
     """
     config = read_json(folder / "config.json")
-    cards = {path.stem: read_json(path) for path in sorted((folder / "cards").glob("*.json"))}
-    if missing := [f"{n:02d}" for n in range(1, 8) if f"{n:02d}" not in cards]:
+    paths = {number: folder / "cards" / f"{number}.json" for number in RECORDED}
+    cards = {number: read_json(path) for number, path in paths.items() if path.is_file()}
+    if missing := [number for number in RECORDED if number not in cards]:
         raise MissingStage(
             f"{folder} has no results of chapters {', '.join(missing)}; run them first."
         )

@@ -20,6 +20,8 @@ from tblib.errors import UserError
 from tblib.io import read_json, sha256, write_json
 from tblib.profiles import load_profile, runs_home
 
+STUDIES = ROOT / "results" / "study"
+
 
 def refresh_stamps(folder: Path, profile: Profile) -> None:
     """Write `stamps/NN.json` where code or settings changed; untouched files keep their time.
@@ -30,6 +32,8 @@ def refresh_stamps(folder: Path, profile: Profile) -> None:
     for number, source in chapters().items():
         path, card = folder / "stamps" / f"{number}.json", folder / "cards" / f"{number}.json"
         stamp = {"notebook": sha256(source), "code_hash": code_hash(), "config": profile.digest()}
+        if number == "09":  # it shows recorded studies
+            stamp["studies"] = [sha256(path) for path in sorted(STUDIES.glob("*.json"))]
         known = path.exists()
         if known and read_json(path) == stamp:
             continue

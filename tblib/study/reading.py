@@ -12,12 +12,12 @@ import pandas as pd
 
 from ..errors import DataError, MissingStage, did_you_mean
 from ..io import read_json
+from .bits import checked, decode_bits
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "study"
 MAIN = (0.05, 0.2)  # shares of labels at which the whole grid of classifiers is trained
 PARTS = ("features", "space", "clips", "map")  # of the name of a definition of s(v)
 MEASURED = ("auc_family", "auc_advantage", "mixed_top1", "mean")
-KEYS = ("name", "title", "dataset", "classes", "test", "units")
 
 
 def recorded(folder: Path | None = None) -> list[str]:
@@ -38,18 +38,7 @@ def load(name: str, folder: Path | None = None) -> Study:
         names = recorded(folder)
         hint = did_you_mean(name, names) if names else "none is recorded yet, run a study first"
         raise MissingStage(f"there is no recorded study {name!r} in {folder}; {hint}.")
-    return Study(_checked(read_json(path), str(path)))
-
-
-def decode_bits(bits: str) -> np.ndarray:
-    """Turn `"0101"` into bool [N]: which test videos a classifier gets right.
-
-    Raises:
-        DataError: a character is neither 0 nor 1.
-    """
-    if strange := set(bits) - {"0", "1"}:
-        raise DataError(f"a row of 0 and 1 holds {sorted(strange)}; record the study again.")
-    return np.frombuffer(bits.encode(), dtype=np.uint8) == ord("1")
+    return Study(checked(read_json(path), str(path)))
 
 
 @dataclass(frozen=True)
@@ -87,7 +76,7 @@ class Study:
     @property
     def main(self) -> tuple[float, ...]:
         """Shares of labels the questions are asked at: 5 and 20 %, else all the record has."""
-        return MAIN if set(MAIN) & set(self.fractions) else tuple(self.fractions)
+        return MAIN if set(MAIN) & set(self.fractions) else tuple(self.fractions) or MAIN
 
     def seeds(self, fraction: float) -> list[int]:
         """Seeds that have a unit at this share of labels, rising."""
@@ -191,23 +180,3 @@ class Study:
 
 def _index(seeds: list[int]) -> pd.Index:
     return pd.Index(seeds, name="seed", dtype=int)
-
-
-def _checked(raw: Any, where: str) -> dict[str, Any]:
-    """Return the record if it is whole; see `load`."""
-    if not isinstance(raw, dict) or raw.get("kind") != "study":
-        raise DataError(f"{where} is not the record of a study; run the study to write one.")
-    if missing := [key for key in KEYS if key not in raw]:
-        raise DataError(f"{where} lacks {', '.join(missing)}; record the study again.")
-    videos = len(raw["test"]["label"])
-    units = [(unit["fraction"], unit["seed"]) for unit in raw["units"]]
-    if len(set(units)) < len(units):
-        raise DataError(f"{where} has a seed twice at the same labels; record the study again.")
-    for unit in raw["units"]:
-        for name, cell in unit["cells"].items():
-            if len(cell["right"]) != videos:
-                raise DataError(
-                    f"{where}: {name} of seed {unit['seed']} at {unit['fraction']:.0%} labels has "
-                    f"{len(cell['right'])} results for {videos} test videos; record it again."
-                )
-    return raw
