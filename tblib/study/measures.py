@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from .reading import Study, decode_bits
+from .check import decode_bits
+from .reading import Study
 from .verdict import Part, Rule, above, mean_between
 
 Groups = list[list[Part]]

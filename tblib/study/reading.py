@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..errors import DataError, MissingStage, did_you_mean
 from ..io import read_json
-from .bits import checked, decode_bits
+from .check import checked, decode_bits
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "study"
 MAIN = (0.05, 0.2)  # shares of labels at which the whole grid of classifiers is trained

@@ -1,0 +1,58 @@
+"""Is a record whole?  Asked once, when it is read, so that nothing later has to ask again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+KEYS = ("name", "title", "dataset", "classes", "test", "units")
+AGAIN = "record the study again"
+
+
+def decode_bits(bits: str) -> np.ndarray:
+    """Turn `"0101"` into bool [N]: which test videos a classifier gets right.
+
+    Raises:
+        DataError: a character is neither 0 nor 1.
+    """
+    if strange := set(bits) - {"0", "1"}:
+        raise DataError(f"a row of 0 and 1 holds {sorted(strange)}; {AGAIN}.")
+    return np.frombuffer(bits.encode(), dtype=np.uint8) == ord("1")
+
+
+def checked(raw: Any, where: str) -> dict[str, Any]:
+    """Return the record if it is whole.
+
+    Args:
+        where: the file it was read from, for the message.
+
+    Raises:
+        DataError: it is not the record of a study, lacks something or contradicts itself.
+    """
+    if not isinstance(raw, dict) or raw.get("kind") != "study":
+        raise DataError(f"{where} is not the record of a study; run the study to write one.")
+    if missing := [key for key in KEYS if key not in raw]:
+        raise DataError(f"{where} lacks {', '.join(missing)}; {AGAIN}.")
+    try:
+        _check_units(raw, where)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{where} is damaged ({type(error).__name__}: {error}); {AGAIN}.") from None
+    return raw
+
+
+def _check_units(raw: dict[str, Any], where: str) -> None:
+    videos = len(raw["test"]["label"])
+    units = [(unit["fraction"], unit["seed"]) for unit in raw["units"]]
+    if len(set(units)) < len(units):
+        raise DataError(f"{where} has a seed twice at the same labels; {AGAIN}.")
+    for unit in raw["units"]:
+        for kept, key in ((unit["cells"], "right"), (unit.get("pretraining", {}), "linear_right")):
+            for name, measured in kept.items():
+                if len(measured[key]) != videos:
+                    raise DataError(
+                        f"{where}: {name} of seed {unit['seed']} at {unit['fraction']:.0%} labels "
+                        f"has {len(measured[key])} results for {videos} test videos; {AGAIN}."
+                    )
