@@ -1,5 +1,8 @@
 """Figures over several seeds: means, intervals and single seeds stand where the numbers say."""
 
+import io
+
+import matplotlib.image as image
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -168,3 +171,14 @@ def test_a_record_gives_the_planted_picture():
         assert order[:8] == ["persistent"] * 8 and order[-8:] == ["phased"] * 8
         pixels(fig)
         assert inside(fig)
+
+
+def test_a_small_picture_keeps_size_and_colours():
+    fig = plot.label_curves({"labelled only": {0.2: SEEDS, 0.5: SEEDS}, "average": {0.2: SEEDS}})
+    small = image.imread(io.BytesIO(plot.small_png(fig)))
+    whole = pixels(fig)[..., :3]
+    assert small.shape[:2] == whole.shape[:2]
+    assert np.abs(small[..., :3] - whole).mean() < 0.005
+    full = io.BytesIO()
+    fig.savefig(full, format="png")
+    assert len(plot.small_png(fig)) < len(full.getvalue()) / 2

@@ -7,7 +7,7 @@ each one once and a long run leaks none.  Call `use_book_style()` once before th
 from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, views
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
-from .seeds import accuracy_curves, accuracy_over_seeds, label_curves
+from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small_png
 from .study import agreement_by_score, difference_over_seeds, pretext_plane, scores_by_class
 from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
 from .teachers import agreement_map, per_class_difference, score_distribution
@@ -37,6 +37,7 @@ __all__ = [
     "scores_by_class",
     "similarity_and_strip",
     "similarity_pair",
+    "small_png",
     "training_curves",
     "use_book_style",
     "views",
