@@ -24,7 +24,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
+from IPython.display import Code, display
 
 from tblib import evaluate, plot, reweight, semi, stats
 from tblib.data.loader import ClipSamples, loader, to_device
@@ -191,6 +191,30 @@ print(
     "hardest classes:",
     ", ".join(f"{classes[k]} ({per_class[k]:.0f} %)" for k in worst),
 )
+
+# %% [markdown]
+# ### The surest mistakes
+#
+# The test videos on which the student is most confident and wrong, with what each teacher said.
+# Does the strip show why?  A clip of eight frames sees less of the video than you do.
+
+# %%
+confidence, guess = p[job.name].max(1)
+said = {
+    kind: [classes[k] for k in p[f"teacher_{kind}"].argmax(1)]
+    for kind in ("invariant", "distinctive")
+}
+s_test = scores(run, "reweighted")[test]
+wrong = torch.tensor(~right[job.name])
+surest = torch.where(wrong, confidence, -1.0).argsort(descending=True)
+for i in surest[: min(3, int(wrong.sum()))].tolist():
+    title = (
+        f"{classes[labels[test[i]]]}, taken for {classes[guess[i]]} "
+        f"({confidence[i]:.0%})\ninvariant: {said['invariant'][i]}, "
+        f"distinctive: {said['distinctive'][i]}, s = {s_test[i]:.2f}"
+    )
+    video = np.asarray(run.pool.cache[test[i]])
+    display(plot.frame_strip(video, title=title))
 
 # %%
 o = c.student

@@ -33,7 +33,7 @@ MISTAKES = {
     "range": (["run", "1", "--set", "data.label_fraction=2"], "less than or equal to 1"),
     "seed": (["run", "1", "--seed", "-3"], "seed = -3"),
     "pair": (["run", "1", "--set", "student.steps"], "must look like student.steps=50"),
-    "chapter": (["run", "9"], "chapter '9' does not exist"),
+    "chapter": (["run", "12"], "chapter '12' does not exist"),
     "record": (["record", "no/such/run", "x"], "no/such/run/config.json does not exist"),
     "root": (["data", "info", *ucf("/no/such/folder")], "/no/such/folder does not exist"),
     "no root": (["data", "info", "--set", "data.dataset=ucf101"], "UCF101_ROOT"),

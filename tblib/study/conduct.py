@@ -47,7 +47,7 @@ def conduct(config: Profile, folder: Path) -> None:
         )
     units = {(seed, f): prepare(config, folder, seed, f) for seed, f in every_unit(config)}
     next(iter(units.values())).pool  # noqa: B018  decode once, before workers ask
-    tasks = list(_tasks(config, units))
+    tasks = list(plan(config, units))
     print(f"{len(tasks)} tasks in {len(units)} units under {folder}", flush=True)
     _execute(tasks, config.runtime.jobs)
 
@@ -93,7 +93,7 @@ def _link(link: Path, target: Path) -> None:
         link.symlink_to(target.resolve())
 
 
-def _tasks(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]:
+def plan(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]:
     """Yield the tasks in the order of their worth: the main rows of all seeds come first."""
     study = config.study
     rounds = [
@@ -175,7 +175,7 @@ def _execute(tasks: list[Task], workers: int) -> None:
             left = elapsed * (total - done) / max(done, 1)
             print(
                 f"[{len(finished)}/{count}] {task.name} {time.monotonic() - since:.0f} s; "
-                f"about {left / 60:.0f} min left",
+                f"about {max(left, 0) / 60:.0f} min left",
                 flush=True,
             )
 

@@ -1,0 +1,165 @@
+"""Studies: the grid asks for what exists, runs, survives a kill, and records what was measured."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from tblib.errors import ConfigError, MissingStage
+from tblib.io import read_json, write_json
+from tblib.profiles import load_profile
+from tblib.study import conduct, grid, reading
+from tblib.study.record import RESULTS, record
+
+GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
+TINY = {
+    "title": "tiny: a study of seconds",
+    "data": {
+        "cache_px": 24,
+        "crop_px": 16,
+        "label_fraction": 0.5,
+        "classes": ["PlayingPiano", "PommelHorse", "LieDown", "GetUp"],
+    },
+    "sticks": {
+        **{"px": 64, "train_groups": 4, "test_groups": 2, "clips_per_group": 2},
+        **{"frames_min": 66, "frames_max": 68},
+    },
+    "pretrain": {"batch": 2, "steps_invariant": 2, "steps_distinctive": 2, "steps_joint": 2},
+    "finetune": {"batch": 4, "steps": 4},
+    "student": {"batch_labelled": 2, "batch_unlabelled": 2, "steps": 4},
+    "evaluate": {"clips": 2},
+    "study": {"seeds": [0, 1], "fractions": [0.5], "sweep": [0.25], "groups": ["controls"]},
+    "runtime": {"jobs": 2},
+}
+
+
+@pytest.fixture
+def profile(tmp_path, monkeypatch):
+    """A profile file of a study that takes half a minute, with data and results of its own."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY))
+    return path
+
+
+@pytest.mark.parametrize("name", ["laptop-study", "ucf101-study"])
+def test_every_system_gets_the_same_steps_and_clips(name):
+    c = load_profile(name)
+    assert c.student.steps == c.finetune.steps
+    assert c.student.batch_labelled + c.student.batch_unlabelled == c.finetune.batch
+    steps = {job.steps for group in ("main", *GROUPS) for job in grid.pretrainings(c, group)}
+    assert len(steps) == 1
+
+
+@pytest.mark.parametrize("name", ["laptop", "ucf101"])
+def test_a_study_repeats_the_settings_of_the_chapters(name):
+    study, chapters = load_profile(f"{name}-study"), load_profile(f"{name}-laptop".replace(
+        "laptop-laptop", "laptop"))  # fmt: skip
+    for section in ("data", "sticks", "model", "pretrain", "finetune", "similarity", "student"):
+        assert getattr(study, section) == getattr(chapters, section)
+
+
+def test_cells_have_names_of_their_own_and_jobs_too():
+    c = load_profile("laptop-study")
+    cells = [cell for group in ("bound", "main", *GROUPS) for cell in grid.cells(c, group)]
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert len({cell.job.name for cell in cells}) == len(cells)
+
+
+def test_tasks_need_only_tasks_and_form_no_circle(profile, tmp_path):
+    c = load_profile(str(profile), {"study.groups": list(GROUPS)})
+    units = {unit: conduct.prepare(c, tmp_path / "run", *unit) for unit in conduct.every_unit(c)}
+    waiting, ready = list(conduct.plan(c, units)), set()
+    assert len(waiting) > 90
+    while waiting:
+        free = [task for task in waiting if ready.issuperset(task.needs)]
+        assert free, f"never ready: {[(t.name, t.needs) for t in waiting[:3]]}"
+        ready |= {task.name for task in free}
+        waiting = [task for task in waiting if task.name not in ready]
+
+
+def test_a_profile_without_a_study_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="has no section `study`; use laptop-study"):
+        conduct.conduct(load_profile("smoke"), tmp_path)
+
+
+def test_nothing_finished_is_nothing_to_record(profile, tmp_path):
+    with pytest.raises(MissingStage, match="holds no finished cell"):
+        record(load_profile(str(profile)), tmp_path / "nothing", tmp_path)
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_path):
+    c = load_profile(str(profile))
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    line = [sys.executable, "-m", "tblib", "study", "--profile", str(profile)]
+    first = subprocess.Popen(
+        [*line, "--run-dir", str(killed)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TB_PROGRESS": "0"},
+    )
+    for text in first.stdout:
+        if text.startswith("[5/"):
+            break
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    partial = read_json(record(c, killed, tmp_path / "partial"))
+    conduct.conduct(c, killed)
+    conduct.conduct(c, whole)
+    resumed, undisturbed = (
+        read_json(record(c, folder, tmp_path / folder.name)) for folder in (killed, whole)
+    )
+    count = [len(unit["cells"]) for unit in undisturbed["units"]]
+    assert count == [13, 13, 6, 6]
+    assert sum(len(unit["cells"]) for unit in partial["units"]) < sum(count)
+    for a, b in zip(resumed["units"], undisturbed["units"], strict=True):
+        assert _measured(a) == _measured(b)
+    before = time.monotonic()
+    conduct.conduct(c, whole)
+    assert time.monotonic() - before < 60, "finished tasks are skipped"
+    study = reading.load("tiny", tmp_path / "whole")
+    assert study.fractions == [0.25, 0.5]
+    assert study.right("student_reweighted", 0.5).shape == (2, 16)
+    assert study.unit(0.25, 0)["labelled"] == 8
+
+
+def _measured(unit: dict) -> dict:
+    """What was measured in a unit, without times."""
+    parts = {**unit["cells"], **unit["pretraining"]}
+    kept = {name: {k: v for k, v in part.items() if k != "seconds"} for name, part in parts.items()}
+    return kept | {key: unit[key] for key in ("s", "mixed", "similarity")}
+
+
+def test_cells_of_other_code_or_settings_are_not_recorded(profile, tmp_path):
+    c = load_profile(str(profile))
+    run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
+    write_json(run.dir / "study" / "scratch.json", {"digest": "of earlier code", "right": "1"})
+    with pytest.raises(MissingStage, match="no finished cell"):
+        record(c, tmp_path / "run", tmp_path)
+
+
+@pytest.mark.timeout(900)
+def test_one_recorded_cell_comes_out_again(tmp_path, monkeypatch):
+    """Train the labelled-only network of one seed anew.
+
+    On the recording CPU the videos classified right are the same; other CPUs round differently,
+    and two hundred steps of training turn that into a few points.
+    """
+    recorded = read_json(RESULTS / "laptop-study.json")
+    unit = next(u for u in recorded["units"] if (u["seed"], u["fraction"]) == (0, 0.05))
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    c = load_profile("laptop-study")
+    run = conduct.prepare(c, tmp_path / "run", 0, 0.05)
+    cell = next(cell for cell in grid.cells(run.config, "main") if cell.name == "scratch")
+    conduct.work.train(run.config, run.dir, cell.name, cell.job)
+    again = read_json(run.dir / "study" / "scratch.json")["right"]
+    top1 = [
+        100 * right.count("1") / len(right) for right in (again, unit["cells"]["scratch"]["right"])
+    ]
+    assert top1[0] == pytest.approx(top1[1], abs=6)
