@@ -65,7 +65,7 @@ def test_rank_of_the_pool_is_uniform():
     torch.testing.assert_close(s.sort().values, expected)
 
 
-@pytest.mark.parametrize("kind", ["rank", "minmax", "identity"])
+@pytest.mark.parametrize("kind", ["rank", "minmax", "logistic", "identity"])
 @given(
     pool=st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=40),
     raw=st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=20),
@@ -99,6 +99,16 @@ def test_minmax_is_linear_between_percentiles_and_identity_is_clipped():
     )
     plain = fit_map(torch.zeros(3), "identity")
     assert plain(torch.tensor([-0.5, 0.25, 1.5])).tolist() == [0, 0.25, 1]
+
+
+def test_the_logistic_map_goes_from_a_switch_to_the_average():
+    pool, raw = torch.linspace(0, 1, 101), torch.tensor([0.0, 0.5, 1.0])
+    assert fit_map(pool, "logistic", 1.0)(torch.tensor([0.75])).item() == pytest.approx(
+        1 / (1 + math.exp(-1)), abs=1e-3
+    ), "the upper quartile is one half quartile range above the median"
+    torch.testing.assert_close(fit_map(pool, "logistic", 1e-3)(raw), torch.tensor([0, 0.5, 1.0]))
+    flat = fit_map(pool, "logistic", 1e3)(raw)
+    torch.testing.assert_close(flat, torch.full((3,), 0.5), atol=1e-3, rtol=0)
 
 
 def test_the_map_is_fitted_on_the_pool_alone():

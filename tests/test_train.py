@@ -202,3 +202,15 @@ def test_decay_shrinks_weights(tmp_path):
         for d in (5.0, 0.0)
     )
     assert strong < weak
+
+
+def test_watching_happens_at_its_steps_in_eval_mode_and_changes_nothing(tmp_path):
+    seen = []
+
+    def watch(step, learner):
+        seen.append((step, learner.training))
+        torch.rand(5)  # a watcher may draw random numbers
+
+    watched = train(tmp_path / "a", watch_every=8, watch=watch)
+    assert seen == [(8, False), (16, False)]
+    assert same_weights(watched, train(tmp_path / "b"))
