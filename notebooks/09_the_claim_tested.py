@@ -109,6 +109,18 @@ def design(study):
 
 each(design)
 
+
+# %% tags=["nbval-check-output"]
+def origin(study):
+    """Where the numbers come from: one run card stands for all units."""
+    cards = [unit["card"] for unit in study.raw["units"]]
+    keys = ("commit", "training_code", "device", "threads")
+    same = {key: sorted({str(card[key]) for card in cards}) for key in keys}
+    return pd.Series({key: ", ".join(found) for key, found in same.items()})
+
+
+each(lambda study: origin(study).rename("run card").to_frame())
+
 # %% [markdown]
 # **StickActions** is made so that the first link *can* hold: half of its classes are *persistent*,
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  The

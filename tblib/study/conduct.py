@@ -94,13 +94,16 @@ def _link(link: Path, target: Path) -> None:
 
 
 def plan(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]:
-    """Yield the tasks in the order of their worth: the main rows of all seeds come first."""
+    """Yield the tasks in the order of their worth, each for all seeds before the next."""
     study = config.study
-    rounds = [
-        (f, g) for f in study.fractions for g in FIRST if g != "controls" or g in study.groups
-    ]
-    rounds += [(f, g) for f in study.fractions for g in study.groups if g not in FIRST]
+    wanted = ("bound", "main", *study.groups)
+    first, *others = study.fractions
+    later = [g for g in study.groups if g not in FIRST]
+    rounds = [(f, g) for f in study.fractions for g in FIRST if g in wanted]
+    rounds += [(first, g) for g in later]
+    rounds += [(f, g) for f in others for g in later if g == "combinations"]
     rounds += [(f, "sweep") for f in study.sweep]
+    rounds += [(f, g) for f in others for g in later if g != "combinations"]
     for fraction, group in rounds:
         for seed in study.seeds:
             yield from _round(units[seed, fraction], seed, fraction, group, study.fractions[0])
