@@ -60,12 +60,18 @@ jobs = [
         c.seed,
         init="ssl_distinctive",
     ),
-    Job("supervised_scratch", "supervised", o.steps, c.seed),
-    Job("supervised_ssl", "supervised", o.steps, c.seed, init="ssl_joint"),
+    Job("supervised_scratch", "supervised", c.student.steps, c.seed),
+    Job(
+        "supervised_ssl",
+        "supervised",
+        c.student.steps,
+        c.seed,
+        init="ssl_joint",
+    ),
     Job(
         "supervised_full",
         "supervised",
-        o.steps,
+        c.student.steps,
         c.seed,
         init="ssl_joint",
         pool="train",
@@ -78,7 +84,9 @@ curves = run_jobs(run, jobs)
 # from random weights: what labels alone give.  `supervised_ssl` starts from the joint pretraining,
 # like the student later: most published tables forget this baseline, and without it the gain of a
 # semi-supervised method cannot be told from the gain of its initialisation.  `supervised_full` starts
-# there too and sees the labels of *all* training videos: the upper line.  All take the same number of steps and clips.
+# there too and sees the labels of *all* training videos: the upper line.  These three take as many
+# steps on as many clips as the student will, so that it is compared with equals; the teachers, which
+# are parts of it, take `finetune.steps`.
 
 # %%
 plot.training_curves(dict(curves.items()), y="loss")

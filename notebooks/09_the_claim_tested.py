@@ -77,9 +77,10 @@ printed.astype(object).where(printed.notna(), "–")
 #
 # A study repeats everything over **seeds**.  A seed draws the labelled videos, the initial weights
 # and the order of clips, and all systems of a seed share its draw.  Two systems are therefore
-# compared *in pairs*, seed by seed, which removes most of what makes a seed easy or hard.  Every
-# classifier takes equally many steps on equally many clips, has a fixed last step, and is scored on
-# the same test videos with ten clips each.  Nothing is chosen by test accuracy.
+# compared *in pairs*, seed by seed, which removes most of what makes a seed easy or hard.  All
+# systems that are compared take equally many steps on equally many clips, and so do all teachers,
+# which are parts of the students.  Each has a fixed last step and is scored on the same test videos
+# with ten clips each.  Nothing is chosen by test accuracy.
 
 
 # %% tags=["nbval-check-output"]
@@ -400,7 +401,8 @@ def short(make, columns=("seeds", "%", " p t")):
     return shown
 
 
-each(short(tables.teachers_by_reweighting))
+columns = ("seeds", "%", " p t", "steps", "clips")
+each(short(tables.teachers_by_reweighting, columns))
 
 # %% [markdown]
 # The controls separate two explanations of a gain.  A student of the **average**, of the

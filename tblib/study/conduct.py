@@ -99,7 +99,7 @@ def plan(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]
     wanted = ("bound", "main", *study.groups)
     first, *others = study.fractions
     later = [g for g in study.groups if g not in FIRST]
-    rounds = [(f, g) for f in study.fractions for g in FIRST if g in wanted]
+    rounds = [(f, g) for g in FIRST for f in study.fractions if g in wanted]
     rounds += [(first, g) for g in later]
     rounds += [(f, g) for f in others for g in later if g == "combinations"]
     rounds += [(f, "sweep") for f in study.sweep]

@@ -45,7 +45,7 @@ def pretrainings(c: Profile, group: str) -> list[Job]:
 def cells(c: Profile, group: str) -> list[Cell]:
     """List the cells of one group, see `config.Study.groups`."""
     return {
-        "bound": lambda c: [_supervised(c, "all_labels", "ssl_joint", "train")],
+        "bound": lambda c: [_labels_only(c, "all_labels", "ssl_joint", "train")],
         "main": _main,
         "controls": lambda c: _students(c, "constant", "shuffled", "inverted", "oracle"),
         "combinations": _combinations,
@@ -56,15 +56,19 @@ def cells(c: Profile, group: str) -> list[Cell]:
     }[group](c)
 
 
-def _supervised(c: Profile, name: str, init: str = "", pool: str = "labelled") -> Cell:
-    jobs = {"scratch": "supervised_scratch", "ssl": "supervised_ssl"}
-    jobs["all_labels"] = "supervised_full"
-    job = Job(jobs.get(name, name), "supervised", c.finetune.steps, c.seed, init, pool)
-    return Cell(name, job)
+def _labels_only(c: Profile, name: str, init: str = "", pool: str = "labelled") -> Cell:
+    """Cross-entropy alone, for as many steps as the students it is compared with."""
+    job = {
+        "scratch": "supervised_scratch",
+        "ssl": "supervised_ssl",
+        "all_labels": "supervised_full",
+    }
+    return Cell(name, Job(job[name], "supervised", c.student.steps, c.seed, init, pool))
 
 
 def _teacher(c: Profile, kind: str) -> Cell:
-    return _supervised(c, f"teacher_{kind}", f"ssl_{kind}")
+    name = f"teacher_{kind}"
+    return Cell(name, Job(name, "supervised", c.finetune.steps, c.seed, f"ssl_{kind}"))
 
 
 def _students(c: Profile, *variants: str) -> list[Cell]:
@@ -73,7 +77,7 @@ def _students(c: Profile, *variants: str) -> list[Cell]:
 
 def _base(c: Profile) -> list[Cell]:
     teachers = [_teacher(c, "invariant"), _teacher(c, "distinctive")]
-    return [_supervised(c, "scratch"), _supervised(c, "ssl", "ssl_joint"), *teachers]
+    return [_labels_only(c, "scratch"), _labels_only(c, "ssl", "ssl_joint"), *teachers]
 
 
 def _main(c: Profile) -> list[Cell]:
