@@ -17,6 +17,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from ..config import Profile
 from ..errors import ConfigError, UserError
+from ..io import write_json
 from ..runs import Run, open_run
 from . import grid, work
 
@@ -71,9 +72,13 @@ def unit_config(config: Profile, seed: int, fraction: float) -> Profile:
 
 
 def prepare(config: Profile, folder: Path, seed: int, fraction: float) -> Run:
-    """Open a unit's folder; pretrainings live in that of the first fraction, others link them."""
+    """Open a unit's folder; pretrainings live in that of the first fraction, others link them.
+
+    Settings may have changed since: whatever does not depend on the change is used again.
+    """
     place, study = unit_folder(folder, seed, fraction), config.study
     run = open_run(unit_config(config, seed, fraction), place, 1)
+    write_json(place / "config.json", run.config.model_dump(mode="json"))
     (place / "ckpt").mkdir(exist_ok=True)
     (place / "study").mkdir(exist_ok=True)
     seeds = study.seeds
