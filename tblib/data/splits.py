@@ -65,7 +65,8 @@ def roles(
 
     `val` are the last `val_groups` training groups of each class by name, the same for every
     seed, set aside first.  `spare` are the unlabelled twins of labelled videos, in the one group
-    per class that the cut goes through: they are used for nothing, so no group is on both sides.
+    per class that the cut goes through: pretraining sees them, but they are neither labelled nor
+    unlabelled, so no group is on both sides.
 
     With `label_list` the labelled videos are those of a published list.  Published lists choose
     single clips, so groups are then on both sides and all other training videos are unlabelled.
