@@ -194,7 +194,8 @@ run.save_metrics(
                 [r.system, round(r.top1, 1), round(r.low, 1), round(r.high, 1)]
                 for r in table.itertuples()
             ],
-            "note": f"{o.steps} steps of {o.batch} clips each; {len(test)} test videos; one seed.",
+            "note": f"teachers {o.steps}, others {c.student.steps} steps of {o.batch} clips; "
+            f"{len(test)} test videos; one seed.",
         },
     }
 )
