@@ -159,6 +159,27 @@ def headline(recorded: Path) -> str:
     return table(["top-1, %", *(record["title"].split(": ", 1)[1] for record in records)], rows)
 
 
+def studies(recorded: Path) -> str:
+    """Write one line for each recorded study: what was run, how long, with which code."""
+    rows = []
+    for path in sorted((recorded / "study").glob("*.json")):
+        study = read_json(path)
+        units, card = study["units"], study["units"][0]["card"]
+        made = [p for u in units for p in [*u["cells"].values(), *u["pretraining"].values()]]
+        rows.append(
+            [
+                study["title"].split(": ", 1)[1],
+                len({unit["seed"] for unit in units}),
+                ", ".join(f"{100 * f:g} %" for f in sorted({u["fraction"] for u in units})),
+                len(made),
+                minutes(sum(part["seconds"] for part in made)),
+                *(card["device"], card["commit"], card["training_code"]),
+            ]
+        )
+    columns = ["study", "seeds", "labels", "trainings", "time of all trainings"]
+    return table([*columns, "device", "commit", "training code"], rows)
+
+
 def results(run: Path, recorded: Path) -> str:
     """Write the results page: the rendered run first, then recorded runs."""
     this = [_section("###", entry) for entry in tables(_metrics(run))]
@@ -172,6 +193,10 @@ def results(run: Path, recorded: Path) -> str:
             "One seed each; differences of a few points mean nothing yet. The run cards are "
             "below.\n",
             headline(recorded),
+            "## Recorded studies\n",
+            "Over seeds, with intervals and paired tests; "
+            "[chapter 9](../notebooks/09_the_claim_tested.ipynb) shows and judges them.\n",
+            studies(recorded),
             f"## This rendering: profile `{name}`\n",
             *(this or ["This run has left no tables.\n"]),
             *(_recorded(path) for path in sorted(recorded.glob("*.json"))),
