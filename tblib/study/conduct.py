@@ -18,6 +18,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from ..config import Profile
 from ..errors import ConfigError, UserError
 from ..io import write_json
+from ..pretrain import METHODS
 from ..runs import Run, open_run
 from . import grid, work
 
@@ -87,7 +88,7 @@ def prepare(config: Profile, folder: Path, seed: int, fraction: float) -> Run:
     _link(place / "ckpt" / f"ssl_{grid.OTHER_SEED}",
           unit_folder(folder, other, study.fractions[0]) / "ckpt" / "ssl_invariant")  # fmt: skip
     if fraction != study.fractions[0]:
-        for name in ("invariant", "distinctive", "joint", "cvrl", "transformations", "clip_order"):
+        for name in METHODS:
             _link(place / "ckpt" / f"ssl_{name}", owner / "ckpt" / f"ssl_{name}")
         _link(place / "study" / "raw.npz", owner / "study" / "raw.npz")
     return run

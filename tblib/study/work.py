@@ -25,7 +25,6 @@ from ..semi import METHODS as CLASSIFIERS
 from ..systems import Job, predict
 from ..train import read_log
 
-PROJECTED = ("invariant", "distinctive", "joint", "cvrl")  # pretrainings with a projection head
 FEATURES = ("invariant", "distinctive")
 DEFINITIONS = (  # features, space, number of clips
     *(("distinctive", "backbone", n) for n in (4, 8, 16)),
@@ -102,7 +101,7 @@ def probe(run: Run, name: str) -> dict:
     seen, h = features(run, name, train, 4).mean(1), features(run, name, test, n)
     linear = evaluate.linear_probe(seen, label[train], h.mean(1)) == label[test].numpy()
     nearest = evaluate.knn_probe(seen, label[train], h.mean(1)) == label[test].numpy()
-    head = name.removeprefix("ssl_") in ("", *PROJECTED)
+    head = not name or "head.layers.0.weight" in checkpoint.load_weights(run.folder(name))
     return {
         "knn": 100 * nearest.mean(),
         "linear": 100 * linear.mean(),
