@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tblib import stats
 from tblib.cards import trainings
 from tblib.io import read_json
+from tblib.study import reading
 
 BANNER = """:::{danger}
 This page shows results of an earlier version of the code. Run `make book` to renew it.
@@ -157,6 +159,36 @@ def headline(recorded: Path) -> str:
         for name, chapter, key in HEADLINE
     ]
     return table(["top-1, %", *(record["title"].split(": ", 1)[1] for record in records)], rows)
+
+
+# Rows of the README's table of a study: name and cell.
+COMPARED = (
+    ("labelled only, random start", "scratch"),
+    ("labelled only, SSL start", "ssl"),
+    ("student of the invariant teacher", "student_invariant_only"),
+    ("student of the distinctive teacher", "student_distinctive_only"),
+    ("student of the average of both", "student_average"),
+    ("student of the reweighted mixture (TimeBalance)", "student_reweighted"),
+    ("all labels", "all_labels"),
+)
+
+
+def over_seeds(recorded: Path, name: str = "laptop-study") -> str:
+    """Compare the main systems of a study at each main share of labels, mean ± 95 % CI."""
+    study = reading.load(name, recorded / "study")
+    shares = [f for f in study.main if f in study.fractions]
+    rows = []
+    for label, cell in COMPARED:
+        values = [study.top1(cell, f) for f in shares]
+        rows.append([label, *(_with_ci(v) for v in values)])
+    return table(["top-1, %", *(f"{100 * f:g} % of the labels" for f in shares)], rows)
+
+
+def _with_ci(values) -> str:
+    if len(values) < 2:
+        return "–"
+    mean, _, high = stats.mean_ci(values)
+    return f"{mean:.1f} ± {high - mean:.1f}"
 
 
 def studies(recorded: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tblib.io import read_json
+from tblib.study import reading
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = sorted((ROOT / "results").glob("*.json"))
@@ -37,4 +38,19 @@ def test_the_readme_shows_the_recorded_numbers(monkeypatch):
 
     assert RECORDS, "no recorded result"
     expected = pages.headline(ROOT / "results")
-    assert expected in (ROOT / "README.md").read_text(), f"put this into the README:\n{expected}"
+    readme = (ROOT / "README.md").read_text()
+    assert expected in readme, f"put this into the README:\n{expected}"
+    expected = pages.over_seeds(ROOT / "results")
+    assert expected in readme, f"put this into the README:\n{expected}"
+
+
+@pytest.mark.parametrize("name", reading.recorded())
+def test_a_recorded_study_is_whole_and_of_one_training_code(name):
+    study = reading.load(name)
+    cards = [unit["card"] for unit in study.raw["units"]]
+    assert len({card["training_code"] for card in cards}) == 1
+    assert {"seed", "device", "commit", "label_fraction", "seconds", "versions"} <= set(cards[0])
+    for fraction in study.fractions:
+        for seed in study.seeds(fraction):
+            cells = study.unit(fraction, seed)["cells"].values()
+            assert {len(cell["right"]) for cell in cells} == {len(study.label)}
