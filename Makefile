@@ -17,7 +17,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=laptop|smoke|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
+	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
