@@ -49,33 +49,20 @@ o = c.finetune
 print(
     f"{len(run.pool.rows('labelled'))} labelled of {len(run.pool.rows('train'))} training videos"
 )
+
+
+def labels_only(name, steps, init="", pool="labelled"):
+    """Training on labelled clips alone, from a pretraining or from scratch."""
+    return Job(name, "supervised", steps, c.seed, init=init, pool=pool)
+
+
+n = c.student.steps
 jobs = [
-    Job(
-        "teacher_invariant", "supervised", o.steps, c.seed, init="ssl_invariant"
-    ),
-    Job(
-        "teacher_distinctive",
-        "supervised",
-        o.steps,
-        c.seed,
-        init="ssl_distinctive",
-    ),
-    Job("supervised_scratch", "supervised", c.student.steps, c.seed),
-    Job(
-        "supervised_ssl",
-        "supervised",
-        c.student.steps,
-        c.seed,
-        init="ssl_joint",
-    ),
-    Job(
-        "supervised_full",
-        "supervised",
-        c.student.steps,
-        c.seed,
-        init="ssl_joint",
-        pool="train",
-    ),
+    labels_only("teacher_invariant", o.steps, "ssl_invariant"),
+    labels_only("teacher_distinctive", o.steps, "ssl_distinctive"),
+    labels_only("supervised_scratch", n),
+    labels_only("supervised_ssl", n, "ssl_joint"),
+    labels_only("supervised_full", n, "ssl_joint", pool="train"),
 ]
 curves = run_jobs(run, jobs)
 
