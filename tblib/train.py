@@ -60,7 +60,7 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
 
     Args:
         method: a module with `streams`, `forward` and `learner`.
-        videos: a `runs.Pool` with `.cache`, `.labels` and `.rows(pool)`.
+        videos: a `runs.Pool`: frames, labels and the rows of each pool.
 
     Returns:
         The trained learner, in eval mode.
