@@ -65,9 +65,9 @@ def _head(config: Profile, run: Run) -> dict[str, Any]:
 
 
 def _measurements(place: Path) -> dict[str, dict]:
-    """Read what the workers left in a unit's folder, by name."""
-    paths = [path for path in sorted((place / "study").glob("*.json")) if path.stem not in
-             ("raw", "summary")]  # fmt: skip
+    """Read what the workers left in a unit's folder, by name; a kill may leave half a `.part`."""
+    paths = sorted((place / "study").glob("[!.]*.json"))
+    paths = [path for path in paths if path.stem not in ("raw", "summary")]
     return {path.stem: read_json(path) for path in paths}
 
 
