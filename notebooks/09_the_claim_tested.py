@@ -130,8 +130,10 @@ each(lambda study: origin(study).rename("run card").to_frame())
 #
 # ## Statements that can fail
 #
-# These were written down, with their thresholds, before the first run of a study: whoever sees the
-# numbers first will find a statement that fits them.
+# These were written down, with their thresholds, before any result of a study was read: whoever sees
+# the numbers first will find a statement that fits them.  The recorded study is the second one; why
+# the first was stopped, and that its results had been seen by then, is told in the
+# [design log](../book/design-log.md).
 
 # %% tags=["nbval-check-output"]
 pd.DataFrame(

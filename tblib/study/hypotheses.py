@@ -1,4 +1,4 @@
-"""What the claim predicts, written down with thresholds before any study was run, and judged.
+"""What the claim predicts, written down with thresholds before any result was read, and judged.
 
 Every statement is judged on means over seeds.  A statement with two parts at the same share of
 labels is supported only if both parts are; `verdict` has the rules.
