@@ -122,6 +122,11 @@ def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_pa
     assert sum(len(unit["cells"]) for unit in partial["units"]) < sum(count)
     for a, b in zip(resumed["units"], undisturbed["units"], strict=True):
         assert _measured(a) == _measured(b)
+    scores = whole / "seed0" / "f50" / "similarity.csv"
+    scores.write_text(scores.read_text() + "\n")
+    stale = read_json(record(c, whole, tmp_path / "stale"))
+    assert stale["units"][0]["s"] == [], "a summary of other scores is left out"
+    assert len(undisturbed["units"][0]["s"]) == 16
     before = time.monotonic()
     conduct.conduct(c, whole)
     assert time.monotonic() - before < 60, "finished tasks are skipped"
@@ -145,6 +150,13 @@ def test_cells_of_other_code_or_settings_are_not_recorded(profile, tmp_path):
     (run.dir / "study" / ".ssl.123.part.json").write_text("{")  # as a kill while writing leaves it
     with pytest.raises(MissingStage, match="no finished cell"):
         record(c, tmp_path / "run", tmp_path)
+
+
+def test_a_definition_of_the_profile_that_is_not_in_the_list_is_compared_too():
+    c = load_profile("laptop-study", {"similarity.clips": 10, "similarity.features": "joint"})
+    assert conduct.work.definitions(c)[0] == ("joint", "backbone", 10)
+    default = conduct.work.definitions(load_profile("laptop-study"))
+    assert sorted(default) == sorted(conduct.work.DEFINITIONS)
 
 
 @pytest.mark.timeout(900)

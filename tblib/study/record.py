@@ -16,6 +16,7 @@ from ..runs import Run, open_run
 from ..systems import Job
 from . import grid
 from .conduct import every_unit, unit_config, unit_folder
+from .work import summary_inputs, untrained_job
 
 GROUPS = ("combinations", "initialisations")  # groups that bring pretrainings of their own
 RESULTS = PROFILES.parent.parent / "results" / "study"
@@ -90,13 +91,20 @@ def _kept(measured: dict) -> dict:
     return {key: value for key, value in measured.items() if key != "digest"}
 
 
+def _summary(run: Run) -> dict[str, Any]:
+    """Read what was asked of s(v) in a unit, if teachers and scores are still the same."""
+    path = run.dir / "study" / "summary.json"
+    summary = read_json(path) if path.is_file() else {}
+    if not summary or summary.pop("inputs", None) != summary_inputs(run):
+        return {"similarity": {}, "mixed": {}, "s": []}
+    return summary
+
+
 def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:
     """Describe one seed and fraction; pretrainings are listed where they were made."""
     jobs = {job.name: job for g in ("main", *GROUPS) for job in grid.pretrainings(run.config, g)}
+    jobs["ssl_untrained"] = untrained_job(run.config)
     measured = _present(run, found, jobs) if first else {}
-    if first and "ssl_untrained" in found:
-        measured["ssl_untrained"] = _kept(found["ssl_untrained"])
-    path = run.dir / "study" / "summary.json"
     seconds = sum(cell["seconds"] for cell in [*cells.values(), *measured.values()])
     card = run_card(run.config, 0, time.time(), run.device)
     card |= {"seconds": round(seconds, 1), "training_code": code_hash(everything=False)}
@@ -107,5 +115,5 @@ def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:
         "card": card,
         "pretraining": {name.removeprefix("ssl_"): value for name, value in measured.items()},
         "cells": cells,
-        **(read_json(path) if path.is_file() else {"similarity": {}, "mixed": {}, "s": []}),
+        **_summary(run),
     }

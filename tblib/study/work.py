@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from .. import checkpoint, evaluate, reweight
 from ..config import Profile
 from ..features import features, time_retrieval
-from ..io import atomic_write, read_json, write_json
+from ..io import atomic_write, read_json, sha256, write_json
 from ..jobs import train_job
 from ..reuse import digest
 from ..runs import Run, open_run
@@ -118,22 +118,38 @@ def _rounded(values: torch.Tensor) -> list[float]:
 
 def untrained(config: Profile, folder: Path) -> None:
     """Probe the network before any training: what the architecture alone gives."""
-    path = folder / "study" / "ssl_untrained.json"
-    if not path.is_file():
-        nothing = {"digest": "", "steps": 0, "clips": 0, "seconds": 0.0}
-        write_json(path, nothing | probe(unit(config, folder), ""))
+    run, path = unit(config, folder), folder / "study" / "ssl_untrained.json"
+    mark = digest(run, untrained_job(config))
+    if not path.is_file() or read_json(path)["digest"] != mark:
+        nothing = {"digest": mark, "steps": 0, "clips": 0, "seconds": 0.0}
+        write_json(path, nothing | probe(run, ""))
+
+
+def untrained_job(config: Profile) -> Job:
+    """Describe the training that the untrained network did not have."""
+    return Job("ssl_untrained", "joint", 0, config.seed)
+
+
+def definitions(config: Profile) -> list[tuple[str, str, int]]:
+    """List the definitions of s(v) that are compared, the profile's own among them."""
+    c = config.similarity
+    own = (c.features, "projected" if c.projected else "backbone", c.clips)
+    return list(dict.fromkeys([own, *DEFINITIONS]))
 
 
 def compare(config: Profile, folder: Path) -> None:
     """Compute the raw similarity `[N]` of every video for each definition of s(v)."""
     run = unit(config, folder)
-    inputs = [checkpoint.model_card(run.folder(f"ssl_{name}"))["sha256"] for name in FEATURES]
+    wanted = definitions(config)
+    names = sorted({name for name, _, _ in wanted})
+    inputs = [checkpoint.model_card(run.folder(f"ssl_{name}"))["sha256"] for name in names]
+    inputs = [*inputs, [list(definition) for definition in wanted]]
     path, note = folder / "study" / "raw.npz", folder / "study" / "raw.json"
     if path.is_file() and note.is_file() and read_json(note) == inputs:
         return
     everyone = np.arange(len(run.pool.labels))
     raw = {}
-    for name, space, n in DEFINITIONS:
+    for name, space, n in wanted:
         h = features(run, f"ssl_{name}", everyone, n, projected=space == "projected")
         raw[f"{name}/{space}/{n}"] = reweight.raw_similarity(h).numpy()
     atomic_write(path, lambda path: _save_arrays(path, raw))
@@ -186,19 +202,25 @@ def summarise(config: Profile, folder: Path) -> None:
     raw = _raw(folder)
     right = [(q.argmax(1) == label).numpy() for q in p]
     persistent = (run.videos.table.family == "persistent").to_numpy()[test]
-    definitions = {}
+    found = {}
     for key, value in raw.items():
         for name, (kind, temperature) in MAPS.items():
             s = reweight.fit_map(value[run.pool.rows("train")], kind, temperature)(value[test])
-            definitions[f"{key}/{name}"] = {
+            found[f"{key}/{name}"] = {
                 "auc_family": _auc(persistent, s) if run.families else None,
                 "auc_advantage": _auc(right[0][right[0] != right[1]], s[right[0] != right[1]]),
                 "mixed_top1": evaluate.accuracy(reweight.mix(*p, s), label),
                 "mean": float(s.mean()),
             }
     mixed, s = _mixtures(run, p, label)
-    summary = {"similarity": definitions, "mixed": mixed, "s": s}
-    write_json(folder / "study" / "summary.json", summary)
+    summary = {"similarity": found, "mixed": mixed, "s": s}
+    write_json(folder / "study" / "summary.json", {"inputs": summary_inputs(run)} | summary)
+
+
+def summary_inputs(run: Run) -> list[str]:
+    """Identify what a summary was made from: both teachers, the scores, the similarities."""
+    teachers = [checkpoint.model_card(run.folder(f"teacher_{kind}"))["sha256"] for kind in FEATURES]
+    return [*teachers, sha256(run.dir / "similarity.csv"), sha256(run.dir / "study" / "raw.npz")]
 
 
 def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dict, list[float]]:
