@@ -18,6 +18,7 @@ import torch
 from .config import Profile
 from .errors import DataError, MissingStage
 from .io import read_json, write_json
+from .models import resolve_precision
 from .profiles import PROFILES
 
 PACKAGES = (
@@ -51,6 +52,7 @@ def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> 
         "label_fraction": c.data.label_fraction,
         "dataset": c.data.dataset,
         "device": _device_name(device),
+        "precision": resolve_precision(c.model.precision, device.type),
         "threads": c.runtime.threads,
         "jobs": c.runtime.jobs,
         "host_cpus": os.cpu_count(),

@@ -38,7 +38,7 @@ def latest_state(folder: Path) -> dict[str, Any] | None:
         The state, or None if there is none.
     """
     for path in sorted(folder.glob("state_*.pt"), reverse=True):
-        problem = _problem(path)
+        problem = fault(path)
         if problem is None:
             return torch.load(path, weights_only=True, map_location="cpu")
         print(f"checkpoint {path} skipped: {problem}", flush=True)
@@ -67,7 +67,7 @@ def model_card(folder: Path) -> dict[str, Any] | None:
     path = folder / "model.safetensors"
     if not path.is_file() or not path.with_suffix(".json").is_file():
         return None
-    if problem := _problem(path):
+    if problem := fault(path):
         raise CheckpointError(
             f"{path} is damaged ({problem}); delete {folder} and run its chapter again."
         )
@@ -103,7 +103,7 @@ def load_into(module: nn.Module, folder: Path, part: str = "") -> None:
     module.load_state_dict(weights)
 
 
-def _problem(path: Path) -> str | None:
+def fault(path: Path) -> str | None:
     """Say why a file does not match its note, or None."""
     try:
         noted = read_json(path.with_suffix(".json"))["sha256"]

@@ -72,6 +72,8 @@ class Model(Section):
     """The backbone all systems share."""
 
     backbone: Literal["tiny_r3d", "r3d_18"] = "tiny_r3d"
+    # bf16 is faster where the device has units for it (AMX, GPUs), slower elsewhere; auto asks it.
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
 
 
 class Clip(Section):

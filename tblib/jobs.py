@@ -59,15 +59,21 @@ def history(run: Run, name: str) -> pd.DataFrame:
     return pd.DataFrame(read_log(run.folder(name) / "metrics.jsonl"))
 
 
-def train_job(config: Profile, folder: Path, chapter: int, job: Job) -> None:
-    """Train one job in this process and leave the finished model in the run directory."""
+def train_job(
+    config: Profile, folder: Path, chapter: int, job: Job, remember: bool = False
+) -> None:
+    """Train one job in this process and leave the finished model in the run directory.
+
+    Args:
+        remember: whether teachers keep their answers for other students; changes time only.
+    """
     run = open_run(config, folder, max(chapter, 2))
     place = run.folder(job.name)
     mark = digest(run, job)
     clear_if_other(place, mark)
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
-    method = build_method(run, job)
+    method = build_method(run, job, remember)
     options = {
         "pretrain": config.pretrain,
         "supervised": config.finetune,
@@ -85,6 +91,8 @@ def train_job(config: Profile, folder: Path, chapter: int, job: Job) -> None:
         watch=partial(_note_accuracy, run, place / "curve.jsonl"),
     )
     learner = fit(method, run.pool, plan, device)
+    for teacher in method.teachers if remember and job.teachers else ():
+        teacher.save()
     card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
     checkpoint.save_model(place, learner.state_dict(), card)
     checkpoint.drop_states(place)

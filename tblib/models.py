@@ -6,6 +6,8 @@ inside, because the distinctive losses need the time axis.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.video import r3d_18 as torchvision_r3d_18
@@ -46,7 +48,40 @@ def _conv(
     return nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False)
 
 
-class TinyR3D(nn.Module):
+@cache
+def resolve_precision(name: str, device: str) -> str:
+    """Turn `auto` into `bf16` where the device has units for bfloat16 matrices, else `fp32`.
+
+    Args:
+        name: `auto`, `fp32` or `bf16`; the last two are returned as they are.
+        device: `cpu` or `cuda`.
+    """
+    if name != "auto":
+        return name
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
+    return "bf16" if known.get("amx_bf16") else "fp32"
+
+
+class Backbone(nn.Module):
+    """Base of the backbones: where reduced precision begins and ends.
+
+    With `bf16` the layers inside run in bfloat16 where torch holds that to be safe; the feature map
+    that leaves, and with it every head and loss, is float32, and so are the weights.
+    """
+
+    dim: int
+    precision = "fp32"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[N, 3, T, H, W]` to `[N, D, T', H', W']`, float32."""
+        reduced = resolve_precision(self.precision, x.device.type) == "bf16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=reduced):
+            return self.layers(x).float()
+
+
+class TinyR3D(Backbone):
     """A small slow-type residual network: spatial filters early, space-time filters late.
 
     Time 8-8-4-4 and space /16 for eight frames; about half a million parameters.  Fine appearance
@@ -67,12 +102,12 @@ class TinyR3D(nn.Module):
             Residual(64, 128, (3, 3, 3), (1, 2, 2)),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def layers(self, x: Tensor) -> Tensor:
         """Map `[N, 3, T, H, W]` to `[N, 128, T/2, H/16, W/16]`."""
         return self.stages(self.stem(x))
 
 
-class R3D18(nn.Module):
+class R3D18(Backbone):
     """torchvision's `r3d_18` whose last stage dilates in time instead of striding.
 
     Sixteen frames become 16-16-8-4-4 time steps, so four slots survive (the plain network ends
@@ -91,7 +126,7 @@ class R3D18(nn.Module):
                     module.dilation, module.padding = (2, 1, 1), (2, 1, 1)
         self.stages = nn.Sequential(net.stem, net.layer1, net.layer2, net.layer3, net.layer4)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def layers(self, x: Tensor) -> Tensor:
         """Map `[N, 3, T, H, W]` to `[N, 512, T/4, H/16, W/16]`."""
         return self.stages(x)
 
@@ -99,15 +134,20 @@ class R3D18(nn.Module):
 BACKBONES = {"tiny_r3d": TinyR3D, "r3d_18": R3D18}
 
 
-def backbone(name: str) -> nn.Module:
+def backbone(name: str, precision: str = "fp32") -> Backbone:
     """Build a backbone by name, randomly initialised from torch's global seed.
+
+    Args:
+        precision: `fp32`, `bf16` or `auto`, see `Backbone` and `resolve_precision`.
 
     Raises:
         ConfigError: the name is unknown.
     """
     if name not in BACKBONES:
         raise ConfigError(f"backbone {name!r} is unknown; {did_you_mean(name, BACKBONES)}.")
-    return BACKBONES[name]().to(memory_format=torch.channels_last_3d)
+    net = BACKBONES[name]().to(memory_format=torch.channels_last_3d)
+    net.precision = precision
+    return net
 
 
 def pool(features: Tensor) -> Tensor:

@@ -9,19 +9,26 @@ from pathlib import Path
 
 from . import checkpoint
 from .cards import code_hash
+from .models import resolve_precision
+from .pretrain import METHODS as PRETRAINING
 from .runs import Run
 from .systems import Job, scores
 
-# Sections of the profile that a method reads beside `data` and `model`; pretraining: its own.
-SECTIONS = {"supervised": ("finetune",), "timebalance": ("finetune", "student")}
+# Sections of the profile that a method reads beside `data` and `model`.
+SECTIONS = {
+    **dict.fromkeys(PRETRAINING, ("pretrain",)),
+    "supervised": ("finetune",),
+    "timebalance": ("finetune", "student"),
+}
 
 
 def digest(run: Run, job: Job) -> str:
     """Identify a training by its settings, the training code, the videos and its inputs."""
     c = run.config
-    used = ("data", "model", *SECTIONS.get(job.method, ("pretrain",)))
+    used = ("data", "model", *SECTIONS[job.method])
     sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
     sections["data"].pop("root")
+    sections["model"]["precision"] = resolve_precision(c.model.precision, run.device.type)
     inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
     frames = run.pool.cache.manifest.sha256.tolist()
     score = scores(run, job.score).tolist() if job.score else None

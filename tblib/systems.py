@@ -14,6 +14,7 @@ from .config import Profile
 from .data.clips import UniformClips
 from .errors import MissingStage
 from .models import Classifier, backbone
+from .remember import Remembered
 from .runs import Run
 
 
@@ -55,8 +56,12 @@ class Job:
         return tuple(filter(None, (self.init, *self.teachers)))
 
 
-def build_method(run: Run, job: Job) -> nn.Module:
-    """Build a job's method with its starting weights, teachers and scores."""
+def build_method(run: Run, job: Job, remember: bool = False) -> nn.Module:
+    """Build a job's method with its starting weights, teachers and scores.
+
+    Args:
+        remember: whether teachers share their answers with other students, see `tblib.remember`.
+    """
     classes = len(run.videos.classes)
     if job.method in pretrain.METHODS:
         method = pretrain.METHODS[job.method](run.config)
@@ -72,6 +77,9 @@ def build_method(run: Run, job: Job) -> nn.Module:
         student = run.config.student.model_copy(update=change)
         config = run.config.model_copy(update={"student": student})
         teachers = tuple(load_classifier(run, name) for name in job.teachers)
+        if remember:
+            folders = (run.folder(name) for name in job.teachers)
+            teachers = tuple(map(Remembered, teachers, folders))
         method = semi.TimeBalance(config, classes, teachers, scores(run, job.score))
     if job.init:
         checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
@@ -80,7 +88,8 @@ def build_method(run: Run, job: Job) -> nn.Module:
 
 def load_classifier(run: Run, name: str) -> Classifier:
     """Load a finished classifier, in eval mode on the run's device."""
-    model = Classifier(backbone(run.config.model.backbone), len(run.videos.classes))
+    c = run.config.model
+    model = Classifier(backbone(c.backbone, c.precision), len(run.videos.classes))
     checkpoint.load_into(model, run.folder(name))
     return model.to(run.device).eval()
 

@@ -70,7 +70,7 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     """
     method.to(device).train()
     optimiser = torch.optim.AdamW(
-        method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay
+        method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True
     )
     first, pending = _resume(method, optimiser, plan)
     log = _Log(plan.folder / "metrics.jsonl", first, plan.log_every, pending)

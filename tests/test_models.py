@@ -11,6 +11,7 @@ from tblib.models import (
     backbone,
     parameter_count,
     pool,
+    resolve_precision,
     time_slots,
 )
 
@@ -101,3 +102,26 @@ def test_classifier_pools_time_and_space():
     x = torch.rand(2, 3, 8, 16, 16)
     expected = model.head(model.backbone(x).mean(dim=(2, 3, 4)))
     torch.testing.assert_close(model(x), expected)
+
+
+def test_reduced_precision_ends_at_the_feature_map():
+    """Weights and features stay float32; inside, bfloat16 rounds to about three digits."""
+    torch.manual_seed(0)
+    net = backbone("tiny_r3d").eval()
+    x = torch.rand(2, 3, 8, 32, 32)
+    exact = net(x)
+    net.precision = "bf16"
+    rounded = net(x)
+    assert rounded.dtype == torch.float32
+    assert {p.dtype for p in net.parameters()} == {torch.float32}
+    assert not torch.equal(exact, rounded)
+    assert torch.allclose(exact, rounded, atol=0.02 * exact.abs().max().item())
+
+
+@pytest.mark.parametrize("capable, expected", [(True, "bf16"), (False, "fp32")])
+def test_auto_precision_asks_the_processor(monkeypatch, capable, expected):
+    resolve_precision.cache_clear()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": capable}, False)
+    assert resolve_precision("auto", "cpu") == expected
+    assert [resolve_precision(name, "cpu") for name in ("fp32", "bf16")] == ["fp32", "bf16"]
+    resolve_precision.cache_clear()

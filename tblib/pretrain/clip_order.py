@@ -57,7 +57,7 @@ class ClipOrder(nn.Module):
     def __init__(self, profile: Profile):
         super().__init__()
         self.options = profile.pretrain
-        self.learner = OrderNetwork(backbone(profile.model.backbone))
+        self.learner = OrderNetwork(backbone(profile.model.backbone, profile.model.precision))
         self.px = profile.data.crop_px
         self.views = ClipTuple(self.options.clip.frames, self.options.clip.stride)
 

@@ -17,7 +17,7 @@ class Encoder(nn.Module):
 
     def __init__(self, profile: Profile):
         super().__init__()
-        self.backbone = backbone(profile.model.backbone)
+        self.backbone = backbone(profile.model.backbone, profile.model.precision)
         self.head = ProjectionHead(self.backbone.dim, profile.pretrain.dim)
 
     def embed(self, clips: Tensor, slots: int) -> tuple[Tensor, Tensor]:

@@ -62,7 +62,9 @@ class Transformations(nn.Module):
                 f"pretrain.clip.frames = {frames} leaves temporal transformations fewer than two "
                 f"speeds within {WINDOW} video frames; at most {WINDOW // 2} frames are allowed."
             )
-        self.learner = Recogniser(backbone(profile.model.backbone), len(self.skips))
+        self.learner = Recogniser(
+            backbone(profile.model.backbone, profile.model.precision), len(self.skips)
+        )
         self.px = profile.data.crop_px
 
     def streams(self) -> dict[str, Stream]:

@@ -27,7 +27,9 @@ class Supervised(nn.Module):
     def __init__(self, profile: Profile, classes: int, pool: str = "labelled"):
         super().__init__()
         self.options, self.px, self.pool = profile.finetune, profile.data.crop_px, pool
-        self.learner = Classifier(backbone(profile.model.backbone), classes)
+        self.learner = Classifier(
+            backbone(profile.model.backbone, profile.model.precision), classes
+        )
 
     def streams(self) -> dict[str, Stream]:
         """Ask for one random clip of each labelled video in a batch."""

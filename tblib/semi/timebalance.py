@@ -39,7 +39,9 @@ class TimeBalance(nn.Module):
             profile.data.crop_px,
         )
         self.crop_min, self.jitter = profile.finetune.crop_min, profile.finetune.jitter
-        self.learner = Classifier(backbone(profile.model.backbone), classes)
+        self.learner = Classifier(
+            backbone(profile.model.backbone, profile.model.precision), classes
+        )
         self.teachers = nn.ModuleList(teachers).requires_grad_(False)
         self.register_buffer("score", score.float())
 

@@ -95,7 +95,7 @@ def _every(c: Profile) -> int:
 
 
 def _combinations(c: Profile) -> list[Cell]:
-    """Pairs of teachers, averaged; Inv1 + Dist1 is `student_average`."""
+    """Pairs of teachers, averaged; Inv1 + Dist1 is `student_average`.  Inv1 + Dist2 weighted too."""
     pairs = {
         "inv_inv2": ("invariant", "cvrl"),
         "dist_dist2": ("distinctive", "transformations"),
@@ -110,7 +110,26 @@ def _combinations(c: Profile) -> list[Cell]:
         )
         for name, pair in pairs.items()
     ]
-    return [*(_teacher(c, kind) for kind in ("cvrl", "transformations", OTHER_SEED)), *students]
+    teachers = [_teacher(c, kind) for kind in ("cvrl", "transformations", OTHER_SEED)]
+    return [*teachers, *students, *_second_pair(c)]
+
+
+def _second_pair(c: Profile) -> list[Cell]:
+    """Students of Inv1 + Dist2 by other weights than one half, `transformations` alone first."""
+    scores = {
+        "dist2_only": "distinctive_only",
+        "inv_dist2_reweighted": "reweighted",
+        "inv_dist2_shuffled": "shuffled",
+        "inv_dist2_oracle": "oracle",
+    }
+    pair = ("teacher_invariant", "teacher_transformations")
+    return [
+        Cell(
+            f"student_{name}",
+            replace(student_job(c, score), name=f"student_{name}", teachers=pair),
+        )
+        for name, score in scores.items()
+    ]
 
 
 def _initialisations(c: Profile) -> list[Cell]:

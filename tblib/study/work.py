@@ -64,7 +64,7 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
     path = folder / "study" / f"{name}.json"
     card, mark = checkpoint.model_card(run.folder(job.name)), digest(run, job)
     if card is None or card["digest"] != mark:
-        train_job(config, folder, 2, job)
+        train_job(config, folder, 2, job, remember=run.device.type == "cpu")
         card = checkpoint.model_card(run.folder(job.name))
     if path.is_file() and read_json(path)["digest"] == mark:
         return
