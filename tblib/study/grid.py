@@ -95,7 +95,7 @@ def _every(c: Profile) -> int:
 
 
 def _combinations(c: Profile) -> list[Cell]:
-    """Pairs of teachers, averaged (Inv1 + Dist1 is `student_average`); Inv1 + Dist2 also weighted."""
+    """Average pairs of teachers (Inv1 + Dist1 is `student_average`), and weight Inv1 + Dist2."""
     pairs = {
         "inv_inv2": ("invariant", "cvrl"),
         "dist_dist2": ("distinctive", "transformations"),
