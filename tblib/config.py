@@ -183,6 +183,7 @@ class Study(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (0,)
     fractions: Annotated[tuple[Fraction, ...], Field(min_length=1)] = (0.2,)
     sweep: tuple[Fraction, ...] = ()  # further fractions, with the main systems only
+    sweep_seeds: Annotated[int, Field(ge=0)] = 0  # of the first so many seeds; 0: of all
     groups: tuple[
         Literal["controls", "combinations", "initialisations", "definitions", "distillation"], ...
     ] = ()

@@ -19,7 +19,8 @@ TOP1 = {
     "student_reweighted": 80, "student_constant": 72, "student_shuffled": 71,
     "student_inverted": 64, "student_oracle": 85,
     "student_inv_inv2": 66, "student_dist_dist2": 66, "student_inv_dist2": 71,
-    "student_inv_inv_b": 61,
+    "student_inv_inv_b": 61, "student_dist2_only": 61, "student_inv_dist2_reweighted": 78,
+    "student_inv_dist2_shuffled": 70, "student_inv_dist2_oracle": 83,
     "student_init_cvrl": 76, "student_init_transformations": 77, "student_init_clip_order": 74,
     "student_init_scratch": 60, "student_average_scratch": 55,
     "student_s_invariant": 74, "student_s_projected": 77,
@@ -45,7 +46,8 @@ def synthetic_record(seed: int = 0, seeds: int = 5, families: bool = True) -> di
     ]
     return {
         "kind": "study", "name": "synthetic-study", "title": "Planted differences",
-        "dataset": "stickactions" if families else "ucf101", "config": {"name": "synthetic"},
+        "dataset": "stickactions" if families else "ucf101",
+        "config": {"study": {"fractions": [0.2, 0.05]}},
         "classes": classes, "families": kind if families else None,
         "test": {"video": [f"{classes[k]}/v_{i:03d}" for i, k in enumerate(label)],
                  "label": label.tolist()},

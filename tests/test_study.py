@@ -7,13 +7,17 @@ import sys
 import time
 
 import pytest
+import torch
 import yaml
 
+from tblib import checkpoint
 from tblib.errors import ConfigError, MissingStage
 from tblib.io import read_json, write_json
+from tblib.jobs import train_job
 from tblib.profiles import load_profile
 from tblib.study import conduct, grid, reading
 from tblib.study.record import RESULTS, record
+from tblib.systems import student_job
 
 GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
 TINY = {
@@ -54,7 +58,7 @@ def test_every_system_gets_the_same_steps_and_clips(name):
     teachers = {cell.job.steps for cell in cells if cell.name.startswith("teacher")}
     compared = {cell.job.steps for cell in cells if not cell.name.startswith("teacher")}
     pretrained = {job.steps for group in ("main", *GROUPS) for job in grid.pretrainings(c, group)}
-    assert [len(steps) for steps in (teachers, compared, pretrained)] == [1, 1, 1]
+    assert len(teachers | compared) == len(pretrained) == 1
 
 
 @pytest.mark.parametrize("name", ["laptop", "ucf101"])
@@ -82,6 +86,27 @@ def test_tasks_need_only_tasks_and_form_no_circle(profile, tmp_path):
         assert free, f"never ready: {[(t.name, t.needs) for t in waiting[:3]]}"
         ready |= {task.name for task in free}
         waiting = [task for task in waiting if task.name not in ready]
+
+
+def test_a_sweep_may_take_the_first_seeds_only(profile):
+    c = load_profile(str(profile), {"study.sweep_seeds": 1})
+    assert conduct.every_unit(c) == [(0, 0.5), (1, 0.5), (0, 0.25)]
+
+
+def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
+    """A study's teachers share their answers between students; a chapter's do not."""
+    c = load_profile(str(profile))
+    run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
+    tasks = list(conduct.plan(c, {(0, 0.5): run}))
+    wanted = ("scores", "similarity", "ssl_", "teacher_", "student_average", "student_reweighted")
+    for task in tasks:
+        if any(name in task.name for name in wanted):
+            task.call(*task.arguments)
+    assert (run.folder("teacher_invariant") / "answers.safetensors").is_file()
+    shared = checkpoint.load_weights(run.folder("student_reweighted"))
+    train_job(run.config, run.dir, 2, student_job(run.config, "reweighted"))
+    alone = checkpoint.load_weights(run.folder("student_reweighted"))
+    assert all(torch.equal(shared[name], alone[name]) for name in alone)
 
 
 def test_a_profile_without_a_study_is_refused(tmp_path):

@@ -10,7 +10,7 @@ from study_record import TOP1, drop, plant, synthetic_record
 from tblib.errors import DataError, MissingStage, UserError
 from tblib.paper import ablations
 from tblib.stats import Interval
-from tblib.study import reading, tables
+from tblib.study import tables
 from tblib.study.hypotheses import HYPOTHESES, judge
 from tblib.study.reading import Study, decode_bits, load, recorded
 from tblib.study.verdict import above, below, holm, p_value
@@ -18,6 +18,7 @@ from tblib.study.verdict import above, below, holm, p_value
 ALL_TABLES = (
     tables.teachers_by_reweighting,
     tables.teacher_combinations,
+    tables.second_pair,
     tables.student_initialisations,
     tables.score_definitions,
     tables.score_controls,
@@ -50,6 +51,12 @@ def outcome(table, number, labels=None):
 
 
 # Reading
+
+
+def test_the_main_shares_of_labels_are_those_of_the_settings(record):
+    record["config"]["study"]["fractions"] = [0.1, 0.05]
+    assert Study(record).main == (0.05, 0.1)
+    assert set(judge(Study(record)).labels) >= {"5 %", "10 %"}
 
 
 def test_a_record_survives_the_file(tmp_path, record):
@@ -405,4 +412,3 @@ def test_equal_differences_ask_the_permutation_test():
 
 def test_names_of_shares_of_labels():
     assert [tables.percent(f) for f in (0.01, 0.05, 0.2, 0.125)] == ["1 %", "5 %", "20 %", "12.5 %"]
-    assert set(reading.MAIN) == {0.05, 0.2}

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DataError
 
-KEYS = ("name", "title", "dataset", "classes", "test", "units")
+KEYS = ("name", "title", "dataset", "config", "classes", "test", "units")
 AGAIN = "record the study again"
 
 

@@ -57,7 +57,8 @@ def conduct(config: Profile, folder: Path) -> None:
 def every_unit(config: Profile) -> list[tuple[int, float]]:
     """List (seed, fraction): the main fractions of every seed, then the sweep."""
     study = config.study
-    return [(s, f) for f in (*study.fractions, *study.sweep) for s in study.seeds]
+    main = [(s, f) for f in study.fractions for s in study.seeds]
+    return main + [(s, f) for f in study.sweep for s in study.seeds[: study.sweep_seeds or None]]
 
 
 def unit_folder(folder: Path, seed: int, fraction: float) -> Path:
@@ -112,7 +113,9 @@ def plan(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]
     rounds += [(f, g) for f in others for g in later if g != "combinations"]
     for fraction, group in rounds:
         for seed in study.seeds:
-            yield from _round(units[seed, fraction], seed, fraction, group, study.fractions[0])
+            if (seed, fraction) in units:
+                unit = units[seed, fraction]
+                yield from _round(unit, seed, fraction, group, study.fractions[0])
 
 
 def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> Iterator[Task]:

@@ -100,7 +100,7 @@ HYPOTHESES = (
         "accuracy of f_I − f_D; mean of persistent − mean of phased classes",
         PAIRED,
         SIGNIFICANT,
-        measures.teachers_by_family,
+        measures.teachers_by_family("teacher_distinctive", "f_D"),
     ),
     Hypothesis(
         "H3",
@@ -196,5 +196,34 @@ HYPOTHESES = (
         "none: two means over seeds",
         "all labels >= 90 % and scratch <= 80 %",
         measures.difficulty,
+    ),
+    Hypothesis(
+        "H16",
+        "The transformations teacher complements f_I: better on phased, not on persistent classes.",
+        "accuracy of f_I − f_transformations; mean of persistent − mean of phased classes",
+        PAIRED,
+        SIGNIFICANT,
+        measures.teachers_by_family("teacher_transformations", "f_transformations"),
+    ),
+    _students(
+        "H17",
+        "A student of f_I and the transformations teacher, averaged, beats a student of either.",
+        ("student_inv_dist2", "student_invariant_only"),
+        ("student_inv_dist2", "student_dist2_only"),
+    ),
+    _students(
+        "H18",
+        "Reweighting this pair by s(v) beats its plain average.",
+        ("student_inv_dist2_reweighted", "student_inv_dist2"),
+    ),
+    _students(
+        "H19",
+        "For this pair too it is the video's own s(v) that helps: it beats shuffled scores.",
+        ("student_inv_dist2_reweighted", "student_inv_dist2_shuffled"),
+    ),
+    _students(
+        "H20",
+        "There is something to gain by weighting this pair: the true family beats the average.",
+        ("student_inv_dist2_oracle", "student_inv_dist2"),
     ),
 )

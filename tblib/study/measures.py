@@ -33,15 +33,21 @@ def probes_by_family(study: Study) -> Groups:
                   _interaction(study, *frames))]]  # fmt: skip
 
 
-def teachers_by_family(study: Study) -> Groups:
-    """The same for the finetuned teachers, at each main share of labels."""
-    names = ("teacher_invariant", "teacher_distinctive")
-    groups = []
-    for f in study.main:
-        frames = [pd.DataFrame(study.per_class(n, f), study.seeds_with(n, f)) for n in names]
-        values = _interaction(study, *frames)
-        groups.append([Part("f_I − f_D: persistent − phased", values, f)])
-    return groups
+def teachers_by_family(second: str, short: str) -> Measure:
+    """The same for finetuned teachers, f_I minus another, at each main share of labels."""
+
+    def measure(study: Study) -> Groups:
+        groups = []
+        for f in study.main:
+            frames = [
+                pd.DataFrame(study.per_class(name, f), study.seeds_with(name, f))
+                for name in ("teacher_invariant", second)
+            ]
+            values = _interaction(study, *frames)
+            groups.append([Part(f"f_I − {short}: persistent − phased", values, f)])
+        return groups
+
+    return measure
 
 
 def retrieval_difference(study: Study) -> Groups:

@@ -15,7 +15,6 @@ from ..io import read_json
 from .check import checked, decode_bits
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "study"
-MAIN = (0.05, 0.2)  # shares of labels at which the whole grid of classifiers is trained
 PARTS = ("features", "space", "clips", "map")  # of the name of a definition of s(v)
 MEASURED = ("auc_family", "auc_advantage", "mixed_top1", "mean")
 
@@ -75,8 +74,8 @@ class Study:
 
     @property
     def main(self) -> tuple[float, ...]:
-        """Shares of labels the questions are asked at: 5 and 20 %, else all the record has."""
-        return MAIN if set(MAIN) & set(self.fractions) else tuple(self.fractions) or MAIN
+        """Shares of labels at which the whole grid is trained, rising."""
+        return tuple(sorted(self.raw["config"]["study"]["fractions"]))
 
     def seeds(self, fraction: float) -> list[int]:
         """Seeds that have a unit at this share of labels, rising."""

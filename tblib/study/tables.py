@@ -59,6 +59,19 @@ def teacher_combinations(study: Study) -> pd.DataFrame:
     return _table(study, rows, "student_average")
 
 
+def second_pair(study: Study) -> pd.DataFrame:
+    """The same question for Inv1 + Dist2, the transformations teacher; against the average."""
+    rows = [
+        ("student of f_I", "student_invariant_only", ""),
+        ("student of transformations", "student_dist2_only", ""),
+        ("student of both, averaged", "student_inv_dist2", "Bd"),
+        ("student of both, reweighted", "student_inv_dist2_reweighted", ""),
+        ("s of other videos (shuffled)", "student_inv_dist2_shuffled", ""),
+        ("the true family (oracle)", "student_inv_dist2_oracle", ""),
+    ]
+    return _table(study, rows, "student_inv_dist2")
+
+
 def student_initialisations(study: Study) -> pd.DataFrame:
     """Where the reweighted student starts; against the joint pretraining.  Table C of the paper."""
     rows = [
