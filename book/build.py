@@ -13,6 +13,7 @@ import sys
 from importlib.metadata import files
 from pathlib import Path
 
+import alive
 import nbformat
 import pages
 
@@ -79,9 +80,12 @@ def stage_notebooks(run: Path, staging: Path, banner: str) -> None:
 def stage_prose(run: Path, staging: Path, banner: str) -> None:
     """Copy hand-written pages and write the generated ones."""
     shutil.copytree(ROOT / "book", staging / "book", ignore=shutil.ignore_patterns("*.py", "__*"))
-    pages.hero(staging / "book" / "hero.png")
+    if not alive.write(run, staging / "book"):
+        (staging / "book" / "hands-on.md").write_text(alive.NOTHING)
+    shutil.copytree(staging / "book" / "_static", staging / "_static")
     (staging / "book" / "status.md").write_text(pages.status(run))
-    (staging / "book" / "results.md").write_text(pages.results(run, ROOT / "results"))
+    text = pages.results(run, ROOT / "results", staging / "book")
+    (staging / "book" / "results.md").write_text(text)
     for page in (staging / "book").glob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")
