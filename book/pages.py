@@ -67,8 +67,12 @@ def training_table(found: list[dict[str, Any]]) -> str:
     return table(["training", "steps", "time"], rows)
 
 
-def status(run: Path) -> str:
-    """Write the status page: which run the chapters show, on what, with which versions."""
+def status(run: Path, buttons: str) -> str:
+    """Write the status page: which run the chapters show, on what, with which versions.
+
+    Args:
+        buttons: what is to be said of launch and edit buttons.
+    """
     found = cards(run)
     first = next(iter(found.values()))
     total = sum(card["seconds"] for card in found.values())
@@ -84,6 +88,8 @@ def status(run: Path) -> str:
             "A chapter that finds its models ready does not train again and is then quick; this "
             "is how long the trainings took, some of them side by side.\n",
             training_table(trainings(run)),
+            "## Running and editing online\n",
+            buttons,
             "## Versions\n",
             table(["package", "version"], [list(item) for item in versions]),
         ]

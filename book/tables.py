@@ -42,5 +42,5 @@ def sortable(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", newline="", encoding="utf-8") as file:  # x: two tables, two names
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
-    link = f"{{download}}`{path.name} <tables/{path.name}>`"
+    link = f"{{download}}`table as CSV <tables/{path.name}>`"
     return f"::::{{div}} sortable {style}\n{table(columns, rows)}::::\n\n{link}\n"

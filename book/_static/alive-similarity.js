@@ -32,10 +32,10 @@
         ),
       ),
     );
-    said.textContent = `Clips ${i + 1} and ${j + 1}: cosine ${video.matrix[i][j].toFixed(3)}`;
+    said.textContent = `Clips ${i + 1} and ${j + 1}: cosine ${video.matrix[i][j].toFixed(4)}`;
   };
   const cell = (i, j) => {
-    const words = `clips ${i + 1} and ${j + 1}: ${video.matrix[i][j].toFixed(3)}`;
+    const words = `clips ${i + 1} and ${j + 1}: ${video.matrix[i][j].toFixed(4)}`;
     const node = make("div", { class: "alive-cell", role: "gridcell", "aria-label": words });
     node.style.background = tint(video.matrix[i][j]);
     node.addEventListener("pointerenter", () => focusOn(i, j));
@@ -59,10 +59,10 @@
     );
     screen.replaceChildren(alive.clip(video.clip, `Moving picture of the action ${video.name}`));
     total.textContent =
-      `Mean of all pairs S(v) = ${video.raw.toFixed(3)}, among the training videos s(v) = ${video.s.toFixed(2)}`;
+      `Mean of all pairs S(v) = ${video.raw.toFixed(4)}; its score s(v) = ${video.s.toFixed(2)}`;
     focusOn(0, video.matrix.length - 1);
   };
-  const scale = make("p", { class: "alive-scale" }, low.toFixed(2), make("i"), "1");
+  const scale = make("p", { class: "alive-scale" }, low.toFixed(3), make("i"), "1");
   scale.querySelector("i").style.background =
     `linear-gradient(90deg, ${data.tints.map((c) => `rgb(${c})`)})`;
   root.append(
