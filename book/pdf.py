@@ -32,6 +32,11 @@ FOOT = (
     '<div style="font-size:8px;width:100%;text-align:center;color:#555">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
+OPEN = """() => {
+  for (const node of document.querySelectorAll("details")) node.open = true;
+  for (const node of document.querySelectorAll(".toggle-hidden"))
+    node.classList.remove("toggle-hidden");
+}"""
 
 
 def single_page(out: Path) -> Path:
@@ -54,44 +59,38 @@ def single_page(out: Path) -> Path:
     return max(folder.rglob("*.html"), key=lambda path: path.stat().st_size)
 
 
-def printed(page: Path, target: Path) -> Path:
+def printed(chromium, page: Path, target: Path) -> Path:
     """Print a page to A4 with page numbers; dropdowns are opened, mathematics is drawn first.
 
-    Raises:
-        UserError: there is no browser.
+    Args:
+        chromium: a browser from `browser.started`.
     """
-    with browser.started() as chromium:
-        tab = chromium.new_page(color_scheme="light", reduced_motion="reduce")
-        tab.set_default_timeout(600_000)
-        tab.goto(page.as_uri())
-        browser.settle(tab)
-        tab.add_style_tag(content=PAPER)
-        tab.evaluate(
-            """() => {
-                for (const node of document.querySelectorAll("details")) node.open = true;
-                for (const node of document.querySelectorAll(".toggle-hidden"))
-                    node.classList.remove("toggle-hidden");
-            }"""
-        )
-        margin = {"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
-        tab.pdf(
-            path=target,
-            format="A4",
-            margin=margin,
-            display_header_footer=True,
-            header_template="<span></span>",
-            footer_template=FOOT,
-            print_background=True,
-            outline=True,
-            tagged=True,
-        )
+    tab = chromium.new_page(color_scheme="light", reduced_motion="reduce")
+    tab.set_default_timeout(600_000)
+    tab.goto(page.as_uri())
+    browser.settle(tab)
+    tab.add_style_tag(content=PAPER)
+    tab.evaluate(OPEN)
+    tab.pdf(
+        path=target,
+        format="A4",
+        margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"),
+        display_header_footer=True,
+        header_template="<span></span>",
+        footer_template=FOOT,
+        print_background=True,
+        outline=True,
+        tagged=True,
+    )
+    tab.close()
     return target
 
 
 def main(out: Path = ROOT) -> None:
     """Print the book of `make html` to `_build/timebalance.pdf`."""
     try:
-        target = printed(single_page(out), out / "_build" / "timebalance.pdf")
+        with browser.started() as chromium:
+            target = printed(chromium, single_page(out), out / "_build" / "timebalance.pdf")
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"The book is printed: {target}")

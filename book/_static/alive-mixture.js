@@ -5,6 +5,7 @@
   const { make } = alive;
   const range = make("input", {
     type: "range", min: 0, max: 1, step: 0.01, id: "alive-s", class: "alive-range",
+    "aria-label": "weight s of the invariant teacher",
   });
   const own = make("button", { type: "button", class: "alive-button" });
   const said = make("output", { for: "alive-s", class: "alive-said", "aria-live": "polite" });

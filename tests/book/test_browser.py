@@ -9,6 +9,7 @@ from smoke import ROOT
 
 sys.path.insert(0, str(ROOT / "book"))
 import browser as chromium  # noqa: E402
+import pdf  # noqa: E402
 
 pytest.importorskip("playwright", reason="playwright is not installed: no page is opened")
 pytestmark = [
@@ -49,7 +50,10 @@ LOOK = r"""
 # WCAG's contrast of text to its background, the least of all visible text of the article.
 CONTRAST = r"""
 () => {
-  const rgb = (text) => (text.match(/[\d.]+/g) || []).map(Number);
+  const rgb = (text) => {
+    const values = (text.match(/[\d.]+/g) || []).map(Number);
+    return text.startsWith("color(") ? values.map((v, k) => (k < 3 ? 255 * v : v)) : values;
+  };
   const light = (c) => {
     const [r, g, b] = c.slice(0, 3).map((v) => v / 255)
       .map((v) => (v > 0.04045 ? ((v + 0.055) / 1.055) ** 2.4 : v / 12.92));
@@ -81,16 +85,18 @@ def browser():
         yield opened
 
 
+def _failure(asked) -> list[str]:
+    """What did not load; a link that becomes a download is aborted as a page, and that is right."""
+    return [] if asked.failure == "net::ERR_ABORTED" else [f"not loaded: {asked.url}"]
+
+
 def listened(page) -> list[str]:
     """Collect what a page complains about, and whatever it asks of a network."""
     heard = []
     page.set_default_timeout(WAIT)
     page.on("pageerror", lambda error: heard.append(f"script error: {error}"))
-    page.on(
-        "console",
-        lambda line: heard.append(line.text) if line.type in ("error", "warning") else None,
-    )
-    page.on("requestfailed", lambda asked: heard.append(f"not loaded: {asked.url}"))
+    page.on("console", lambda line: heard.append(line.text) if line.type == "error" else None)
+    page.on("requestfailed", lambda asked: heard.extend(_failure(asked)))
     local = ("file:", "data:", "blob:")
     page.on(
         "request",
@@ -117,7 +123,7 @@ def pages(html) -> list:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_loads_offline_and_reads_well(html, browser, scheme):
-    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", offline=True)
+    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")
     opened, wrong = context.new_page(), {}
     heard = listened(opened)
     for path in pages(html):
@@ -138,10 +144,6 @@ def test_every_page_loads_offline_and_reads_well(html, browser, scheme):
             wrong[path.relative_to(html).as_posix()] = found
     context.close()
     assert wrong == {}
-
-
-def column(page, k: int) -> list[str]:
-    return page.locator(f".sortable table >> nth=0 >> tbody tr td:nth-child({k})").all_inner_texts()
 
 
 def test_tables_are_ordered_by_mouse_and_keyboard(html, page):
@@ -249,6 +251,7 @@ def test_paper_and_pages_without_scripts_show_still_pictures(html, page, browser
     assert still.is_visible() and not live.is_visible()
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
+    plain.set_default_timeout(WAIT)
     plain.goto(address)
     assert plain.locator(".still img").first.is_visible()
     assert not plain.locator(".alive").first.is_visible()
@@ -269,3 +272,9 @@ def test_code_can_be_copied(html, page):
     button.hover()
     button.click()
     page.wait_for_function("document.querySelector('.copybtn.success') !== null")
+
+
+def test_a_page_is_printed_with_its_still_pictures(html, browser, tmp_path):
+    target = pdf.printed(browser, html / "book" / "hands-on.html", tmp_path / "x.pdf")
+    assert target.read_bytes().startswith(b"%PDF")
+    assert target.stat().st_size > 100_000
