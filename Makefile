@@ -2,6 +2,7 @@
 PYTHON  ?= python3
 PROFILE ?= laptop
 RUN_DIR ?=
+REPOSITORY ?=
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
@@ -13,11 +14,11 @@ export UCF101_ROOT UCF101_LISTS TB_DATA TB_RUNS
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install book html test lab reproduce notebooks lint clean
+.PHONY: help install book html pdf test lab reproduce notebooks lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
+	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11  REPOSITORY=https://…"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
@@ -28,7 +29,11 @@ reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"
 
 html: install  ## render the book from the results of PROFILE, without running anything
-	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))"
+	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))" \
+	  --repository "$(REPOSITORY)"
+
+pdf: install  ## print the rendered book to _build/timebalance.pdf; needs Chromium
+	@$(PY) book/pdf.py
 
 lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired
 	$(PY) -m jupyterlab notebooks

@@ -13,6 +13,8 @@ import sys
 from importlib.metadata import files
 from pathlib import Path
 
+import alive
+import launch
 import nbformat
 import pages
 
@@ -62,8 +64,9 @@ def check_outputs(notebook: nbformat.NotebookNode, name: str) -> None:
             raise UserError(f"{name}: cell {number} is tagged nbval-check-output but is empty.")
 
 
-def stage_notebooks(run: Path, staging: Path, banner: str) -> None:
+def stage_notebooks(run: Path, staging: Path, banner: str, url: str) -> None:
     """Copy the executed notebooks without injected parameters, with a line on their run."""
+    earlier: list[str] = []
     (staging / "notebooks").mkdir()
     for number, source in chapters().items():
         name = f"{source.stem}.ipynb"
@@ -73,20 +76,24 @@ def stage_notebooks(run: Path, staging: Path, banner: str) -> None:
         first = notebook.cells[0]
         title, _, rest = first.source.partition("\n")
         first.source = f"{title}\n\n{banner}{line}\n{rest}"
+        if url:
+            notebook.cells.insert(1, launch.first_cell(url, earlier))
+        earlier = [*earlier, number]
         nbformat.write(notebook, staging / "notebooks" / name)
 
 
-def stage_prose(run: Path, staging: Path, banner: str) -> None:
+def stage_prose(run: Path, staging: Path, banner: str, url: str) -> None:
     """Copy hand-written pages and write the generated ones."""
     shutil.copytree(ROOT / "book", staging / "book", ignore=shutil.ignore_patterns("*.py", "__*"))
-    pages.hero(staging / "book" / "hero.png")
-    (staging / "book" / "status.md").write_text(pages.status(run))
-    (staging / "book" / "results.md").write_text(pages.results(run, ROOT / "results"))
+    if not alive.write(run, staging / "book"):
+        (staging / "book" / "hands-on.md").write_text(alive.NOTHING)
+    shutil.copytree(staging / "book" / "_static", staging / "_static")
+    (staging / "book" / "status.md").write_text(pages.status(run, launch.said(url)))
+    text = pages.results(run, ROOT / "results", staging / "book")
+    (staging / "book" / "results.md").write_text(text)
     for page in (staging / "book").glob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(ROOT / name, staging / name)
 
 
 def add_mathjax(html: Path) -> None:
@@ -118,8 +125,11 @@ def render(staging: Path, out: Path) -> Path:
     return out / "_build" / "html" / "index.html"
 
 
-def build(run: Path, out: Path, allow_stale: bool = False) -> Path:
+def build(run: Path, out: Path, allow_stale: bool = False, repository: str = "") -> Path:
     """Assemble `out/_build/book`, render it to `out/_build/html`, return the start page.
+
+    Args:
+        repository: its public address, for launch and edit buttons; see `launch.py`.
 
     Raises:
         UserError: results are missing, failed or stale, or Jupyter Book complains.
@@ -134,9 +144,12 @@ def build(run: Path, out: Path, allow_stale: bool = False) -> Path:
     shutil.rmtree(staging, ignore_errors=True)
     shutil.rmtree(out / "_build" / "html", ignore_errors=True)
     staging.mkdir(parents=True)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, staging / name)
+    url = launch.configure(staging / "_config.yml", repository)
     banner = pages.BANNER if stale else ""
-    stage_notebooks(run, staging, banner)
-    stage_prose(run, staging, banner)
+    stage_notebooks(run, staging, banner, url)
+    stage_prose(run, staging, banner, url)
     index = render(staging, out)
     add_mathjax(index.parent)
     return index
@@ -148,9 +161,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--run", type=Path, required=True, help="run directory, e.g. runs/laptop")
     parser.add_argument("--out", type=Path, default=ROOT, help="_build/ is made in here")
     parser.add_argument("--allow-stale", action="store_true", help="render, but mark every page")
+    parser.add_argument("--repository", default="", help="public address, for launch buttons")
     arguments = parser.parse_args(argv)
+    run, out = arguments.run.absolute(), arguments.out.absolute()
     try:
-        index = build(arguments.run.absolute(), arguments.out.absolute(), arguments.allow_stale)
+        index = build(run, out, arguments.allow_stale, arguments.repository)
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"The book is ready: open {index}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import papertable
+from tables import sortable, table
+
 from tblib import stats
 from tblib.cards import trainings
 from tblib.io import read_json
@@ -15,26 +18,6 @@ This page shows results of an earlier version of the code. Run `make book` to re
 :::
 
 """
-
-
-def cell(value: Any) -> str:
-    """Write one table cell; numbers below two keep three decimals, others two at most."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.{3 if abs(value) < 2 else 2}f}".rstrip("0").rstrip(".")
-    return str(value).replace("|", "\\|").replace("\n", " ")
-
-
-def table(columns: list[str], rows: list[list[Any]]) -> str:
-    """Write a Markdown table; numbers are aligned right."""
-    numeric = [
-        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows)
-        for i in range(len(columns))
-    ]
-    lines = [list(map(cell, columns)), ["--:" if right else ":--" for right in numeric]]
-    lines += [[cell(value) for value in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def minutes(seconds: float) -> str:
@@ -84,8 +67,12 @@ def training_table(found: list[dict[str, Any]]) -> str:
     return table(["training", "steps", "time"], rows)
 
 
-def status(run: Path) -> str:
-    """Write the status page: which run the chapters show, on what, with which versions."""
+def status(run: Path, buttons: str) -> str:
+    """Write the status page: which run the chapters show, on what, with which versions.
+
+    Args:
+        buttons: what is to be said of launch and edit buttons.
+    """
     found = cards(run)
     first = next(iter(found.values()))
     total = sum(card["seconds"] for card in found.values())
@@ -101,6 +88,8 @@ def status(run: Path) -> str:
             "A chapter that finds its models ready does not train again and is then quick; this "
             "is how long the trainings took, some of them side by side.\n",
             training_table(trainings(run)),
+            "## Running and editing online\n",
+            buttons,
             "## Versions\n",
             table(["package", "version"], [list(item) for item in versions]),
         ]
@@ -118,22 +107,25 @@ def tables(value: Any) -> list[dict[str, Any]]:
     return own + rest
 
 
-def _section(level: str, entry: dict[str, Any]) -> str:
+def _section(entry: dict[str, Any], source: str, folder: Path) -> str:
+    """Write one table of a run with its title, note and CSV file."""
     note = f"\n{entry['note']}\n" if entry.get("note") else ""
-    return f"{level} {entry['title']}\n\n{table(entry['columns'], entry['rows'])}{note}"
+    name = f"{source} {entry['title']}"
+    text = sortable(name, entry["columns"], entry["rows"], folder)
+    return f"### {entry['title']}\n\n{text}{note}"
 
 
 def _metrics(run: Path) -> dict[str, Any]:
     return {path.stem: read_json(path) for path in sorted((run / "metrics").glob("[0-9]*.json"))}
 
 
-def _recorded(path: Path) -> str:
+def _recorded(path: Path, folder: Path) -> str:
     record = read_json(path)
     cards_of = record["cards"]
     total = minutes(sum(item["seconds"] for item in record["trainings"]))
     what = f"Dataset `{record['dataset']}`; the trainings took {total}, some side by side."
     head = f"## {record['title']}\n\n{what}\n"
-    body = [_section("###", entry) for entry in tables(record["metrics"])]
+    body = [_section(entry, path.stem, folder) for entry in tables(record["metrics"])]
     spent = training_table(record["trainings"])
     card = f":::{{dropdown}} Run cards\n{run_table(cards_of)}\n{spent}:::\n"
     return "\n".join([head, *body, card])
@@ -212,15 +204,20 @@ def studies(recorded: Path) -> str:
     return table([*columns, "device", "commit", "training code"], rows)
 
 
-def results(run: Path, recorded: Path) -> str:
-    """Write the results page: the rendered run first, then recorded runs."""
-    this = [_section("###", entry) for entry in tables(_metrics(run))]
+def results(run: Path, recorded: Path, folder: Path) -> str:
+    """Write the results page: the rendered run first, then recorded runs, then the paper's.
+
+    Args:
+        folder: where the page will be; CSV files go to its `tables/`.
+    """
     name = next(iter(cards(run).values()))["profile"]
+    this = [_section(entry, "this run", folder) for entry in tables(_metrics(run))]
     return "\n".join(
         [
             "# Results\n",
-            "Top-1 accuracy is in percent and counts videos, not clips. Every table is written "
-            "from a file that a run left behind; none is typed by hand.\n",
+            "Top-1 accuracy is in percent and counts videos, not clips. Every table of ours is "
+            "written from a file that a run left behind; none is typed by hand. A click on a head "
+            "orders the rows by that column; the link below a table downloads it.\n",
             "## Recorded runs at a glance\n",
             "One seed each; differences of a few points mean nothing yet. The run cards are "
             "below.\n",
@@ -231,17 +228,7 @@ def results(run: Path, recorded: Path) -> str:
             studies(recorded),
             f"## This rendering: profile `{name}`\n",
             *(this or ["This run has left no tables.\n"]),
-            *(_recorded(path) for path in sorted(recorded.glob("*.json"))),
+            *(_recorded(path, folder) for path in sorted(recorded.glob("*.json"))),
+            papertable.section(folder),
         ]
     )
-
-
-def hero(path: Path) -> None:
-    """Draw the picture of the start page: three persistent and three phased actions."""
-    from tblib import plot
-    from tblib.data import stickactions
-
-    plot.use_book_style()
-    names = ("PlayingPiano", "Rowing", "DrumKit", "PickUpThrow", "RunCartwheel", "WaveBowJump")
-    clips = {name: stickactions.sample(name, px=160, seed=5).frames for name in names}
-    plot.contact_sheet(clips, n=6).savefig(path)

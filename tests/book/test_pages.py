@@ -1,5 +1,6 @@
 """The rendered book: complete, offline, linked, and honest about what it shows."""
 
+import ast
 import json
 import re
 import shutil
@@ -99,10 +100,46 @@ def test_images_have_words(soups):
     assert bare == []
 
 
-def test_equations_and_docstrings_cite_each_other():
-    labels = set(LABEL.findall((ROOT / "book" / "notation.md").read_text()))
+def cited() -> set[tuple[str, str]]:
+    """Pairs of a documented name of tblib and an equation that its docstring cites."""
+    pairs = set()
+    for path in (ROOT / "tblib").rglob("*.py"):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(path.read_text())
+        for node in [tree, *tree.body]:
+            if not isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+                continue
+            name = f"{module}.{node.name}" if hasattr(node, "name") else module
+            pairs |= {(name, label) for label in CITED.findall(ast.get_docstring(node) or "")}
+    return pairs
+
+
+def linked(page: str) -> set[tuple[str, str]]:
+    """Pairs of a name of tblib and the numbered equation below which the page links to it."""
+    parts = LABEL.split(page)[1:]
+    return {
+        (name, label)
+        for label, text in zip(parts[::2], parts[1::2], strict=True)
+        for line in re.findall(r"^\*In code:\* (.*)$", text, re.MULTILINE)
+        for name in re.findall(r"\{py:\w+\}`([\w.]+)`", line)
+    }
+
+
+def test_equations_and_docstrings_link_to_each_other():
+    page = (ROOT / "book" / "notation.md").read_text()
+    labels = set(LABEL.findall(page))
     code = "\n".join(path.read_text() for path in (ROOT / "tblib").rglob("*.py"))
     assert labels == set(CITED.findall(code))
+    assert linked(page) == cited()
+    assert labels == {label for _, label in linked(page)}
+
+
+def test_links_from_equations_reach_the_reference(soups):
+    page = next(soup for path, soup in soups.items() if path.name == "notation.html")
+    found = {a["href"].partition("#")[2] for a in page.select("article a[href^='api.html#']")}
+    assert {name for name, _ in linked((ROOT / "book" / "notation.md").read_text())} <= {
+        name.removeprefix("module-") for name in found
+    }
 
 
 def test_every_module_is_in_the_reference():

@@ -1,0 +1,126 @@
+"""Launch and edit buttons: absent without an address, right with one; and the README's figure."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from PIL import Image
+from smoke import ROOT
+
+sys.path.insert(0, str(ROOT / "book"))
+import launch  # noqa: E402
+import readme_figure  # noqa: E402
+
+from tblib.errors import ConfigError  # noqa: E402
+from tblib.notebooks import read  # noqa: E402
+
+URL = "https://github.com/owner/name"
+
+
+@pytest.fixture
+def config(tmp_path):
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    return tmp_path / "_config.yml"
+
+
+def test_without_an_address_nothing_is_switched_on(config):
+    if yaml.safe_load(config.read_text())["repository"]["url"]:
+        pytest.skip("an address is set in _config.yml")
+    before = config.read_text()
+    assert launch.configure(config) == ""
+    assert config.read_text() == before
+    assert "No public address" in launch.said("")
+
+
+@pytest.mark.parametrize("given", ["owner/name", "https://example.org/owner/name", URL + "/tree/x"])
+def test_an_address_that_colab_cannot_open_is_refused(config, given):
+    with pytest.raises(ConfigError, match="https://github.com/owner/name"):
+        launch.configure(config, given)
+
+
+def small_book(folder, config):
+    """Render a start page, a page that a program writes, and a chapter without outputs."""
+    (folder / "book").mkdir()
+    (folder / "notebooks").mkdir()
+    for name in ("intro", "results"):
+        (folder / "book" / f"{name}.md").write_text(f"# {name}\n")
+    notebook = read(ROOT / "notebooks" / "02_ssl_pretraining.py")
+    notebook.cells = notebook.cells[:1]
+    notebook.cells[0].source = "# Two\n\nWords."
+    notebook.cells.insert(1, launch.first_cell(URL, ["01"]))
+    nbformat.write(notebook, folder / "notebooks" / "02_x.ipynb")
+    toc = {
+        "format": "jb-book",
+        "root": "book/intro",
+        "chapters": [{"file": "book/results"}, {"file": "notebooks/02_x.ipynb"}],
+    }
+    (folder / "_toc.yml").write_text(yaml.safe_dump(toc))
+    settings = yaml.safe_load(config.read_text())
+    settings.pop("bibtex_bibfiles")
+    settings["sphinx"]["config"]["extensions"].remove("sphinxcontrib.bibtex")
+    config.write_text(yaml.safe_dump(settings))
+    line = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(folder), "--quiet"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "_build" / "html"
+
+
+def links(path) -> list[str]:
+    soup = BeautifulSoup(path.read_text(), "html.parser")
+    return [a["href"] for a in soup.select(".article-header-buttons a[href]")]
+
+
+def test_buttons_lead_to_sources_and_to_notebooks_that_install(config, tmp_path):
+    assert launch.configure(config, URL + ".git") == URL
+    html = small_book(tmp_path, config)
+    chapter = links(html / "notebooks" / "02_x.html")
+    assert f"{URL}/edit/main/notebooks/02_x.py" in chapter
+    colab = "https://colab.research.google.com/github/owner/name/blob/gh-pages/_sources/"
+    assert f"{colab}notebooks/02_x.ipynb" in chapter
+    binder = "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/notebooks/02_x.ipynb"
+    assert binder in chapter
+    assert f"{URL}/edit/main/book/intro.md" in links(html / "book" / "intro.html")
+    assert f"{URL}/edit/main/book/pages.py" in links(html / "book" / "results.html")
+    opened = nbformat.read(html / "_sources" / "notebooks" / "02_x.ipynb", as_version=4)
+    assert opened.cells[1].source == launch.first_cell(URL, ["01"]).source
+    assert "_util.find_spec" not in (html / "notebooks" / "02_x.html").read_text()
+
+
+def test_the_first_cell_installs_only_what_is_missing(monkeypatch):
+    lines = []
+    monkeypatch.setattr(subprocess, "run", lambda line, check: lines.append(line))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    source, names = launch.first_cell(URL, ["01", "02"]).source, {}
+    exec(source, names)
+    assert lines == []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    exec(source, names)
+    assert lines[0][-2:] == [URL, "timebalance"] and lines[1][1:3] == ["-m", "pip"]
+    assert [line[-1] for line in lines[2:]] == ["01", "02"]
+    assert [
+        name for name in names if not name.startswith("_")
+    ] == []  # `tblib.start` refuses others
+
+
+def test_binder_installs_the_package():
+    tree = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    assert "python=3.11" in tree["dependencies"]
+    script = ROOT / "binder" / "postBuild"
+    assert script.stat().st_mode & 0o111
+    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
+    assert "-e ." in script.read_text()
+
+
+def test_the_figure_of_the_readme_is_what_its_program_draws(tmp_path):
+    assert "book/readme.png" in (ROOT / "README.md").read_text()
+    kept = np.asarray(Image.open(readme_figure.PATH).convert("RGB"), dtype=float)
+    drawn = np.asarray(Image.open(readme_figure.save(tmp_path / "x.png")).convert("RGB"), float)
+    assert drawn.shape == kept.shape
+    assert np.abs(drawn - kept).mean() < 2
+    assert readme_figure.PATH.stat().st_size < 300_000
