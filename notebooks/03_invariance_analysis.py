@@ -206,6 +206,39 @@ run.save_metrics(
 )
 
 # %% [markdown]
+# ## Check yourself
+#
+# 1. The invariant probe is ten points better in *every* class.  Is there something to balance?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# No.  The bars are long but all on one side; one weight for all videos would do.
+# ```
+#
+# 2. Clip features are averaged before the probe sees them.  What is lost?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# The order of the clips.  A distinctive feature may know when a clip was taken, but the mean of the
+# clips is the same in any order.  Only what happens inside one clip can tell RunCartwheel from
+# CartwheelRun.
+# ```
+#
+# 3. Why is the chart made on unlabelled training videos and not on test videos?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# Because we look at it before deciding what to do next.  A test set that took part in decisions
+# gives accuracies that are too high.
+# ```
+#
+# 4. All raw similarities lie between 0.95 and 1.  Does that make a rank correlation meaningless?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# No, ranks ignore the scale.  It does make the numbers useless as *weights*; see chapter 5.
+# ```
+#
 # ## Exercises
 #
 # 1. **Easy.** Why is the probe trained on the labelled videos only, if labels of all are known?
@@ -216,7 +249,28 @@ run.save_metrics(
 # another question: what the features contain, not what can be got out of them with few labels.
 # ```
 #
-# 2. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
+# 2. **Easy.** Which changes of the features leave a video's similarity as it is: making all vectors
+#    twice as long, turning them, adding the same vector to all?  Try it.
+#
+# ````{admonition} Solution
+# :class: dropdown
+# A cosine knows directions only, and turning keeps angles.  A common shift changes all angles.
+#
+# ```python
+# h = clips["distinctive"][1].double()
+# before = reweight.raw_similarity(h)
+# turn = torch.linalg.qr(torch.randn(h.shape[-1], h.shape[-1]).double()).Q
+# changed = {"longer": 2 * h, "turned": h @ turn, "shifted": h + h.std()}
+# same = {
+#     name: torch.allclose(reweight.raw_similarity(x), before)
+#     for name, x in changed.items()
+# }
+# print(same)
+# assert same == {"longer": True, "turned": True, "shifted": False}
+# ```
+# ````
+#
+# 3. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
 #    labels instead?
 #
 # ```{admonition} Solution
@@ -226,14 +280,51 @@ run.save_metrics(
 # being tested.
 # ```
 #
-# 3. **Harder.** Use projected features (`features(..., projected=True)`) for the similarity.  What
-#    happens to the range of the values, and does the rank correlation change?
+# 4. **Middle.** Use the same random signs to ask whether one probe is better *in total*, and compare
+#    with McNemar's exact test, `stats.mcnemar`.
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# After the head's batch norm the vectors are centred, so cosines spread far more widely and may be
-# negative; backbone features are all positive (they follow a ReLU) and crowd near one.  Ranks, and
-# so the correlation, can move either way: compute `reweight.raw_similarity` of both and compare.
-# ```
+# Both tests look only at videos where one probe alone is right, and toss a coin for each.
 #
-# **Next:** the same comparison after finetuning, on the test videos.
+# ```python
+# from tblib import stats
+#
+# d = pairs[0] - pairs[1]
+# coins = np.random.default_rng(0).choice([-1, 1], (2000, len(d)))
+# tossed = np.abs(coins @ d)
+# p_coins = (1 + (tossed >= abs(d.sum())).sum()) / 2001
+# exact = stats.mcnemar(right["invariant"], right["distinctive"])
+# print(f"by coins {p_coins:.3f}, exact {exact.p:.3f}")
+# assert abs(p_coins - exact.p) < 0.06
+# ```
+# ````
+#
+# 5. **Harder.** Backbone features follow a ReLU, so they are never negative and their cosines crowd
+#    near one.  Subtract the mean feature of the pool before comparing clips.  What happens to the
+#    spread of the similarities, and to the order of the videos?
+#
+# ````{admonition} Solution
+# :class: dropdown
+# The common part of all features no longer hides the differences, so the spread grows.  The order
+# changes too, in part: this is another definition of the score, and nothing in the paper decides
+# between the two.
+#
+# ```python
+# for kind, (_, pool) in clips.items():
+#     centred = reweight.raw_similarity(pool - pool.mean((0, 1)))
+#     order = spearmanr(raw[kind], centred).statistic
+#     print(
+#         f"{kind}: spread {raw[kind].std():.4f} to {centred.std():.4f}, "
+#         f"rank correlation {order:.2f}"
+#     )
+#     assert centred.std() > raw[kind].std()
+# ```
+# ````
+#
+# ## What to read next
+#
+# The figure of TimeBalance {cite:p}`timebalance` that this chapter repeats is its motivation; TCLR
+# {cite:p}`tclr` and CVRL {cite:p}`cvrl` argue for one kind of feature each, and reading them side by
+# side is worth an evening.  **Next in this book:** the same comparison after finetuning, on the test
+# videos.
