@@ -165,9 +165,9 @@ print(
 )
 
 # %% [markdown]
-# If p is small, classes differ in which feature suits them (or one feature is better everywhere; the
-# table by family tells the two apart).  If it is not, this run does not show the effect, whatever
-# the chart looks like.  At `smoke`, where networks take a handful of steps, it never should.
+# If p is small, classes differ in which feature suits them, or at least in how much better one is;
+# the table by family tells the two apart.  If it is not, this run does not show the effect, whatever
+# the chart looks like.  At `smoke`, where networks take a handful of steps, do not expect it.
 #
 # ## Does the similarity of clips predict the side?
 #
