@@ -1,9 +1,13 @@
 # %% [markdown]
 # # Self-supervised pretraining
 #
-# *You will learn* how a network can be trained without labels to ignore time (the **invariant**
-# one) or to notice it (the **distinctive** one), which clips attract and which repel in each case,
-# and how to measure what came out.
+# *You will learn*
+#
+# - how a network is trained without labels to ignore time (the **invariant** one, $f_I$) or to
+#   notice it (the **distinctive** one, $f_D$);
+# - which clips attract and which repel in each case, and the loss that says so;
+# - how to read a contrastive loss: when it means nothing, and when it falls for a wrong reason;
+# - how to measure what came out.
 #
 # *Run time* on two CPU cores: about 10 seconds at `smoke`, about 7 minutes at `laptop`.
 
@@ -42,10 +46,14 @@ c, device = run.config, run.device
 # ## One game, two rule books
 #
 # Contrastive learning is a game of recognition.  A clip is turned into a vector of length one; the
-# vector must be closer to its *positive* than to any of its *negatives*.  With cosine similarity
-# and a temperature $\tau$ that is a classification problem, and its loss is the cross-entropy (eq.
-# {eq}`eq-nt-xent`).  Everything depends on who is called positive and who negative:
-#
+# vector must be closer to its *positive* than to any of its *negatives*.  Everything depends on who
+# is called what.  Below, every row and every column is a short clip.  There are three videos, each
+# with two views of four times.  Find the row of one clip and follow it to the right.
+
+# %%
+plot.contrast_roles(videos=3, slots=c.pretrain.slots)
+
+# %% [markdown]
 # | | positive | negatives |
 # |---|---|---|
 # | **invariant** $f_I$ | other clips of the same video, at any time | clips of *other* videos |
@@ -54,6 +62,18 @@ c, device = run.config, run.device
 # The first network is rewarded for forgetting when a clip was taken, the second for knowing it.
 # Note what is absent: $f_I$ never repels clips of the same video, and $f_D$ never looks at another
 # video.
+#
+# With cosine similarity and a temperature $\tau$ the game is a classification problem: name the
+# positive among the candidates.  For a clip $\mathbf w$ with positive $\mathbf w'$ its loss is
+#
+# $$
+# -\log \frac{\exp(\mathbf w^\top \mathbf w' / \tau)}
+#             {\sum_j \exp(\mathbf w^\top \mathbf w_j / \tau)} ,
+# $$
+#
+# the sum over all candidates, the positive among them.  Averaged over clips this is NT-Xent
+# {eq}`eq-nt-xent`.  The instance loss {eq}`eq-instance`, the local–local loss {eq}`eq-local-local`
+# and the global–local loss {eq}`eq-global-local` are this one, played with different lists.
 #
 # ## From a batch to the loss
 #
@@ -90,6 +110,35 @@ print(
     ),
 )
 
+# %%
+with torch.no_grad():
+    maps = method.learner.backbone(batch.clips[:2].flatten(0, 1))
+shapes = {
+    "global clips [2 B, 3, T, H, W]": batch.clips[:2].flatten(0, 1).shape,
+    "feature map [2 B, D', T', H', W']": maps.shape,
+    "z, whole global clips [2, B, D]": z.shape,
+    "u, their slots [2, B, S, D]": u.shape,
+    "v, local clips [2, B, S, D]": v.shape,
+}
+pd.Series({k: str(list(s)) for k, s in shapes.items()}, name="shape").to_frame()
+
+# %% [markdown]
+# One round of $f_D$'s game, by hand: the first local clip of the first video against all others of
+# that video.  Its positive is time 1 in view 2.  Minus the log of that row's probability is one of
+# the $2S$ terms that the local–local loss averages for this video.
+
+# %%
+tau = c.pretrain.temperature_time
+times = [
+    f"view {a}, time {k}" for a in (1, 2) for k in range(1, v.shape[2] + 1)
+]
+cosine = (v[:, 0].flatten(0, 1) @ v[0, 0, 0])[1:]  # all but the clip itself
+contest = {
+    "cosine": cosine.cpu(),
+    "probability": (cosine / tau).softmax(0).cpu(),
+}
+pd.DataFrame(contest, index=times[1:]).round(3)
+
 # %% [markdown]
 # The losses are pure functions of these vectors.  This is the local–local loss in full, and the
 # NT-Xent it is made of:
@@ -122,7 +171,6 @@ def local_local_with_loops(v, tau):
     return torch.stack(total).mean()
 
 
-tau = c.pretrain.temperature_time
 print(
     "equal:",
     torch.allclose(
@@ -178,7 +226,8 @@ pd.DataFrame(
 # has to make its features small and its chance deviations large.  Scored with fixed statistics, as
 # at test time, its clips of one video were all but identical.  Here all slots therefore go through
 # the head in one batch: one mean for all, no name tags.  The loss falls later and less, and what it
-# learns is time.  Exercise 4 lets you see the shortcut.
+# learns is time.  This surprised us more than anything else in the book: the best-looking curve
+# belonged to the emptiest network.  Exercise 5 lets you see the shortcut.
 
 # %%
 o = c.pretrain
@@ -265,6 +314,10 @@ probes.round(3)
 # with the untrained network, not only with chance: random filters already tell times and classes
 # apart to some degree, because pixels do.
 #
+# Two things to look for.  First, a trained $f_I$ need not have the highest similarity: the untrained
+# network makes *all* clips alike, those of different videos too.  Second, the two names are a matter
+# of degree.  Nobody forbids $f_I$ to know the time, it is only never asked.
+#
 # ## The whole method in one file
 #
 # A pretraining method owns no loop, no files and no device.  It says which clips it wants and turns
@@ -298,14 +351,62 @@ run.save_metrics(
 )
 
 # %% [markdown]
-# ## Exercises
+# ## Check yourself
 #
-# 1. **Easy.** For a batch of 24 videos, how many negatives has a global clip in $L_{IC}$?
+# 1. For a batch of 24 videos, how many negatives has a global clip in $L_{IC}$?
 #
-# ```{admonition} Solution
+# ```{admonition} Answer
 # :class: dropdown
 # 2 · 24 − 2 = 46: both views of the 23 other videos.
 # ```
+#
+# 2. A run of $f_D$ ends with a local–local loss of 1.95.  Another ends at 0.3 and finds the times of
+#    motionless videos too.  Which one do you trust?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# Neither.  The first sits on $\log 7$ and knows nothing.  The second solves a task that has no
+# solution in the pictures, so it must have found a leak.
+# ```
+#
+# 3. Why must the backbone of $f_D$ not pool time away?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# $L_{GL}$ compares the slots of the global clip with local clips.  After pooling there would be one
+# vector for all slots, and slot $k$ could not find local clip $k$.
+# ```
+#
+# 4. What keeps $f_I$ from giving every clip of every video the same vector?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# The other videos in the batch.  With equal vectors the loss is the log of the number of candidates,
+# and pushing other videos away lowers it.
+# ```
+#
+# ## Exercises
+#
+# 1. **Easy.** Give all clips the same vector and compute the three losses.  Do they have the values
+#    that the column "knows nothing" claims?
+#
+# ````{admonition} Solution
+# :class: dropdown
+# Equal logits make every candidate equally likely.
+#
+# ```python
+# one = v.shape[-1] ** -0.5
+# same_z, same_u, same_v = (torch.full_like(t, one) for t in (z, u, v))
+# found = {
+#     "instance (15 terms)": losses.instance_contrast(same_z, same_v, 0.1),
+#     "local–local": losses.local_local(same_v, tau),
+#     "global–local": losses.global_local(same_u, same_v, tau),
+# }
+# for name, loss in found.items():
+#     print(f"{name}: {loss:.3f}")
+#     assert math.isclose(loss, parts[name][1], rel_tol=1e-3)
+# ```
+# ````
 #
 # 2. **Middle.** A video of a person playing the piano looks the same at all times.  What is the
 #    lowest local–local loss a perfect network could reach on it, and what would it have to use
@@ -313,31 +414,99 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# If nothing tells the times apart, all clips are equal and log 7 cannot be beaten.  A network that
+# If nothing tells the times apart, all clips are equal and $\log 7$ cannot be beaten.  A network that
 # does get below it has found something else that changes: a drifting camera, a flickering light,
 # the position in a repeating movement.
 # ```
 #
-# 3. **Harder.** Change `local_local` so that clips of other videos are negatives as well.  Which of
-#    the three measurements would you expect to rise?
+# 3. **Middle.** Write a method that uses the instance and the global–local loss, and take ten steps on
+#    the batch above.  Does its loss fall?
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# `losses.nt_xent(v[0].flatten(0, 1), v[1].flatten(0, 1), tau)` treats all B·S clips as candidates.
-# The network must then also tell videos apart, which it can do by appearance: kNN accuracy may
-# rise, and the task no longer forces it to look at time, since most negatives are easy.
+# A method is one line; the rest is plain PyTorch.  To train it as the others, add it to `METHODS`.
+#
+# ```python
+# class InstanceAndGlobal(TemporalContrast):
+#     """Instance and global–local contrast, no local–local."""
+#
+#     use = ("ic", "gl")
+#
+#
+# torch.manual_seed(0)
+# mine = InstanceAndGlobal(c).to(device).train()
+# optimiser = torch.optim.AdamW(mine.parameters(), lr=1e-3)
+# values = []
+# for _ in range(10):
+#     optimiser.zero_grad()
+#     out = mine(videos=batch)
+#     out["loss"].backward()
+#     optimiser.step()
+#     values.append(out["loss"].item())
+# print([round(x, 1) for x in values])
+# assert out.keys() == {"loss", "ic", "gl"} and values[-1] < values[0]
 # ```
+# ````
 #
-# 4. **Hard.** See the shortcut of batch norm.  Take features that say nothing about time, small noise
-#    with a rare large clip among it, and push them through a projection head in train mode: once
-#    slot by slot, once in one batch.  How often is the right time the nearest in the other view?
+# 4. **Harder.** Change the local–local loss so that clips of other videos are negatives as well.
+#    Check that videos now influence each other.  Which of the three measurements would you expect to
+#    rise?
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# With `h = 0.01 * torch.randn(2, S, B, D) + 10 * (torch.rand(2, S, B, 1) < 0.08) * torch.randn(2, S, B, D)`
-# and a `ProjectionHead`: `torch.stack([head(h[:, k].flatten(0, 1)) for k in range(S)])` finds most
-# of the times, `head(h.flatten(0, 2))` about one in S.  `tests/test_pretrain.py` holds the experiment
-# as a test.
-# ```
+# All $B S$ clips of a view become candidates.  The network must then also tell videos apart, which
+# it can do by appearance: kNN accuracy may rise, and the task no longer forces it to look at time,
+# since most negatives are easy.
 #
-# **Next:** for which classes is which kind of feature better?
+# ```python
+# def everyone(v, tau):
+#     """NT-Xent over the local clips of all videos."""
+#     return losses.nt_xent(v[0].flatten(0, 1), v[1].flatten(0, 1), tau)
+#
+#
+# def pulls_on_others(loss):
+#     """How much a change of the second video moves the gradient of the first."""
+#     grads = []
+#     for change in (1, -1):
+#         w = v.clone()
+#         w[:, 1] *= change
+#         w.requires_grad_()
+#         grads.append(torch.autograd.grad(loss(w, tau), w)[0][:, 0])
+#     return (grads[0] - grads[1]).abs().max().item()
+#
+#
+# assert pulls_on_others(losses.local_local) == 0 < pulls_on_others(everyone)
+# ```
+# ````
+#
+# 5. **Harder.** See the shortcut of batch norm.  Take features that say nothing about time, small
+#    noise with a rare large clip among it, and push them through a projection head in train mode:
+#    once slot by slot, once in one batch.  How often is the right time the nearest in the other view?
+#
+# ````{admonition} Solution
+# :class: dropdown
+# Slot by slot most times are found, although there is nothing to find.
+#
+# ```python
+# from tblib.models import ProjectionHead
+#
+# torch.manual_seed(0)
+# S, B, D = 4, 64, 128
+# rare = torch.rand(2, S, B, 1) < 0.08
+# h = 0.01 * torch.randn(2, S, B, D) + 10 * rare * torch.randn(2, S, B, D)
+# head = ProjectionHead(D, D).train()
+# slots = torch.stack([head(h[:, k].flatten(0, 1)) for k in range(S)])
+# leaky = slots.unflatten(1, (2, B)).permute(1, 2, 0, 3)  # [2, B, S, D]
+# fair = head(h.flatten(0, 2)).unflatten(0, (2, S, B)).transpose(1, 2)
+# found = [evaluate.time_retrieval(*e).mean().item() for e in (leaky, fair)]
+# print("slot by slot {:.0%}, in one batch {:.0%}".format(*found))
+# assert found[0] > 0.5 and abs(found[1] - 1 / S) < 0.1
+# ```
+# ````
+#
+# ## What to read next
+#
+# SimCLR {cite:p}`simclr` for the game itself, CVRL {cite:p}`cvrl` for its invariant form on video,
+# TCLR {cite:p}`tclr` for the distinctive losses.  Two older ways to make a network notice time are
+# in the study of chapter 9: clip order {cite:p}`vcop` and temporal transformations
+# {cite:p}`temptrans`.  **Next in this book:** for which classes is which kind of feature better?

@@ -1,9 +1,12 @@
 # %% [markdown]
 # # Which classes are invariant?
 #
-# *You will learn* for which classes an invariant feature is better and for which a distinctive one,
-# whether the similarity of a video's clips predicts it, and how to look at such a difference
-# without fooling yourself.
+# *You will learn*
+#
+# - what the two kinds of features look like, as paths of videos through a map;
+# - for which classes an invariant feature is better and for which a distinctive one;
+# - how to look at such a difference without fooling yourself;
+# - whether the similarity of a video's clips, which needs no label, predicts it.
 #
 # *Run time* on two CPU cores: about 10 seconds at `smoke`, half a minute at `laptop`.
 
@@ -20,10 +23,12 @@ run = tblib.start(globals(), chapter=3)
 earlier = run.metrics(2)  # chapter 2 must have been run here
 
 # %%
+import inspect
+
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import display
+from IPython.display import Code, display
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
@@ -35,13 +40,10 @@ c, classes, families = run.config, run.videos.classes, run.families
 labels = torch.tensor(run.pool.labels)
 
 # %% [markdown]
-# ## A fair question
+# ## Two maps of the same videos
 #
-# The paper's figure sorts the classes of UCF101 by the accuracy of the invariant minus that of the
-# distinctive teacher: *playing piano* or *archery* at one end, *long jump* at the other.  Here we
-# ask the question before any finetuning, of the frozen features alone.  A **linear probe** is
-# trained on the labelled videos and scored on the unlabelled training videos.  (Their labels exist,
-# we just never train on them.  The test split stays closed.)
+# The last chapter measured two networks with three numbers.  Numbers hide a lot, so look first.  We
+# cut the same clips evenly from every video and ask both networks for the feature of each.
 
 # %% tags=["nbval-check-output"]
 labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
@@ -58,8 +60,42 @@ print(
     list(clips["invariant"][1].shape),
 )
 
+# %% [markdown]
+# A feature has too many dimensions to draw, so a principal component analysis keeps the two that
+# vary most.  Every line is a video, from its first clip (dark) to its last (bright).
+
 # %%
 truth = labels[unlabelled]
+first = [torch.where(truth == k)[0][0].item() for k in truth.unique().tolist()]
+first = first[:: max(len(first) // 8, 1)][:8]
+
+
+def map_of(pool):
+    """Two principal components of the clips of a few videos, `[N, n, 2]`."""
+    flat = pool[first].flatten(0, 1)
+    return PCA(2).fit_transform(flat).reshape(len(first), -1, 2)
+
+
+plot.clip_paths({kind: map_of(pool) for kind, (_, pool) in clips.items()})
+
+# %% [markdown]
+# What to look for: in the left map a video should be a knot, since its clips were pulled together.
+# In the right map it should be a path, above all where something changes for good.  A repeated
+# movement may show as a loop.  The two maps have different axes; only shapes can be compared.
+#
+# ## A fair question
+#
+# Is a knot or a path better for naming the action?  The paper's figure sorts the classes of UCF101 by
+# the accuracy of the invariant minus that of the distinctive teacher: *playing piano* or *archery*
+# at one end, *long jump* at the other.  Here we ask the question before any finetuning, of the frozen
+# features alone.  A **linear probe** is trained on the labelled videos and scored on the unlabelled
+# training videos.  (Their labels exist, we just never train on them.  The test split stays closed.)
+# The feature of a video is the mean over its clips:
+
+# %% tags=["remove-input"]
+Code(inspect.getsource(evaluate.linear_probe), language="python")
+
+# %%
 guess = {
     kind: torch.as_tensor(
         evaluate.linear_probe(known.mean(1), labels[labelled], pool.mean(1))
@@ -75,8 +111,12 @@ for kind, hits in right.items():
     )
 
 # %% [markdown]
+# The two totals are not the point.  A feature can win in total and still be the wrong one for half of
+# the classes.
+#
 # ## The chart
 #
+# With $a_I(k)$ and $a_D(k)$ the accuracies on class $k$, a bar is $\Delta_k = a_I(k) - a_D(k)$.
 # Bars to one side are classes for which forgetting time helped, bars to the other side classes for
 # which it hurt.  The idea of the paper needs both sides: if one teacher won everywhere, there would
 # be nothing to balance.
@@ -92,8 +132,18 @@ plot.per_class_difference(
     per_class["invariant"], per_class["distinctive"], classes, families
 )
 # %% [markdown]
-# A caution: with few videos in a class each bar is noisy.  The spread one would see *without any
-# true difference* can be computed by giving each video's two results to the two teachers at random:
+# Where families are known, the bars of a family can be pooled:
+
+# %%
+kind_of = [(families or {}).get(classes[k], "unknown") for k in truth]
+by_family = pd.DataFrame(right).groupby(np.array(kind_of)).mean()
+(100 * by_family).round(1).rename_axis("family")
+
+# %% [markdown]
+# A caution: with few videos in a class each bar is noisy.  Even two equally good features would give
+# bars to both sides.  How wide would they spread?  Suppose that for each video the two results could
+# as well have been exchanged.  Then $\Delta_k$ is the mean of the differences $d_i$ of its videos,
+# each with a random sign, and a thousand draws of the signs show what chance can do:
 
 # %%
 rng = np.random.default_rng(c.seed)
@@ -115,14 +165,34 @@ print(
 )
 
 # %% [markdown]
-# If p is small, classes differ in which feature suits them.  If it is not, this run does not show
-# the effect, whatever the chart looks like.
+# If p is small, classes differ in which feature suits them, or at least in how much better one is;
+# the table by family tells the two apart.  If it is not, this run does not show the effect, whatever
+# the chart looks like.  At `smoke`, where networks take a handful of steps, do not expect it.
 #
 # ## Does the similarity of clips predict the side?
 #
 # The mixture of the paper needs something that can be computed *without labels* and that tells on
-# which side a video is: how alike its clips are (eq. {eq}`eq-similarity`).  Below, the mean clip
-# similarity of each class against its bar, for both features.
+# which side a video is: how alike its clips are {eq}`eq-similarity`.  With features
+# $\mathbf h_1, \dots, \mathbf h_n$ of its clips, brought to length one, it is the mean of
+# $\mathbf h_j^\top \mathbf h_l$ over all pairs of different clips.  In the maps above: a knot has a
+# high similarity, a path a low one.
+
+# %% tags=["remove-input"]
+Code(
+    inspect.getsource(reweight.similarity_matrix)
+    + "\n\n"
+    + inspect.getsource(reweight.raw_similarity),
+    language="python",
+)
+
+# %% tags=["nbval-check-output"]
+one = clips["distinctive"][1][:1]
+print("features of one video", list(one.shape))
+print("all pairs of clips   ", list(reweight.similarity_matrix(one).shape))
+print("its similarity       ", list(reweight.raw_similarity(one).shape))
+
+# %% [markdown]
+# The mean clip similarity of each class against its bar, for both features:
 
 # %%
 raw = {kind: reweight.raw_similarity(pool) for kind, (_, pool) in clips.items()}
@@ -154,14 +224,22 @@ for kind, rho in rank.items():
 # A positive number is what the paper's argument predicts: videos whose clips are alike are better
 # served by the invariant feature.  The paper does not say which features its similarity is computed
 # from; the usual argument is that the invariant ones make everything alike by construction, so that
-# only the distinctive ones can separate.  The two numbers above test that argument.
+# only the distinctive ones can separate.  The two numbers above test that argument.  Do not be
+# surprised if it fails: we were, when similarities of *invariant* features sorted the classes about
+# as well.  Training pulls clips of a video together, but it does not succeed everywhere, and where it
+# fails is again information about the video.
+#
+# Two cautions.  Classes are few, so the correlation is uncertain.  And a similarity that sorts
+# *classes* need not help within a class, where the mixture has to decide video by video.
 
 # %% [markdown]
 # ## A look into the two spaces
 #
-# Every point is one *clip*; clips of a video form a cloud.  Invariant features should pull each
-# cloud together, distinctive ones should stretch it.  The ratio below says by how much: variance
-# inside videos as a share of all variance.
+# The maps once more, now with many videos and coloured by class.  Every point is one *clip*.
+# Invariant features should pull the clips of a video together, distinctive ones should stretch them.
+# The ratio in the title says by how much, in all dimensions and not only the two that are drawn:
+# variance inside videos, $\lVert \mathbf h - \bar{\mathbf h}_v \rVert^2$, as a share of all variance,
+# $\lVert \mathbf h - \bar{\mathbf h} \rVert^2$.
 
 # %%
 show = np.random.default_rng(0).permutation(len(unlabelled))[:40]
@@ -179,6 +257,10 @@ for kind, (_, pool) in clips.items():
         title=f"{kind}: {100 * inside:.0f} % of the variance is inside videos",
     )
     display(fig)
+
+# %% [markdown]
+# A lower share for the invariant feature is what its training asked for.  Look at the classes, too:
+# are they islands?  Features that ignore time are not yet features that know actions.
 
 # %%
 run.save_metrics(
@@ -206,6 +288,39 @@ run.save_metrics(
 )
 
 # %% [markdown]
+# ## Check yourself
+#
+# 1. The invariant probe is ten points better in *every* class.  Is there something to balance?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# No.  The bars are long but all on one side; one weight for all videos would do.
+# ```
+#
+# 2. Clip features are averaged before the probe sees them.  What is lost?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# The order of the clips.  A distinctive feature may know when a clip was taken, but the mean of the
+# clips is the same in any order.  Only what happens inside one clip can tell RunCartwheel from
+# CartwheelRun.
+# ```
+#
+# 3. Why is the chart made on unlabelled training videos and not on test videos?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# Because we look at it before deciding what to do next.  A test set that took part in decisions
+# gives accuracies that are too high.
+# ```
+#
+# 4. All raw similarities lie between 0.95 and 1.  Does that make a rank correlation meaningless?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# No, ranks ignore the scale.  It does make the numbers useless as *weights*; see chapter 5.
+# ```
+#
 # ## Exercises
 #
 # 1. **Easy.** Why is the probe trained on the labelled videos only, if labels of all are known?
@@ -216,7 +331,28 @@ run.save_metrics(
 # another question: what the features contain, not what can be got out of them with few labels.
 # ```
 #
-# 2. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
+# 2. **Easy.** Which changes of the features leave a video's similarity as it is: making all vectors
+#    twice as long, turning them, adding the same vector to all?  Try it.
+#
+# ````{admonition} Solution
+# :class: dropdown
+# A cosine knows directions only, and turning keeps angles.  A common shift changes all angles.
+#
+# ```python
+# h = clips["distinctive"][1].double()
+# before = reweight.raw_similarity(h)
+# turn = torch.linalg.qr(torch.randn(h.shape[-1], h.shape[-1]).double()).Q
+# changed = {"longer": 2 * h, "turned": h @ turn, "shifted": h + h.std()}
+# same = {
+#     name: torch.allclose(reweight.raw_similarity(x), before)
+#     for name, x in changed.items()
+# }
+# print(same)
+# assert same == {"longer": True, "turned": True, "shifted": False}
+# ```
+# ````
+#
+# 3. **Middle.** The shuffling test exchanges results *within* a video.  Why not shuffle the class
 #    labels instead?
 #
 # ```{admonition} Solution
@@ -226,14 +362,51 @@ run.save_metrics(
 # being tested.
 # ```
 #
-# 3. **Harder.** Use projected features (`features(..., projected=True)`) for the similarity.  What
-#    happens to the range of the values, and does the rank correlation change?
+# 4. **Middle.** Use the same random signs to ask whether one probe is better *in total*, and compare
+#    with McNemar's exact test, `stats.mcnemar`.
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# After the head's batch norm the vectors are centred, so cosines spread far more widely and may be
-# negative; backbone features are all positive (they follow a ReLU) and crowd near one.  Ranks, and
-# so the correlation, can move either way: compute `reweight.raw_similarity` of both and compare.
-# ```
+# Both tests look only at videos where one probe alone is right, and toss a coin for each.
 #
-# **Next:** the same comparison after finetuning, on the test videos.
+# ```python
+# from tblib import stats
+#
+# d = pairs[0] - pairs[1]
+# coins = np.random.default_rng(0).choice([-1, 1], (2000, len(d)))
+# tossed = np.abs(coins @ d)
+# p_coins = (1 + (tossed >= abs(d.sum())).sum()) / 2001
+# exact = stats.mcnemar(right["invariant"], right["distinctive"])
+# print(f"by coins {p_coins:.3f}, exact {exact.p:.3f}")
+# assert abs(p_coins - exact.p) < 0.06
+# ```
+# ````
+#
+# 5. **Harder.** Backbone features follow a ReLU, so they are never negative and their cosines crowd
+#    near one.  Subtract the mean feature of the pool before comparing clips.  What happens to the
+#    spread of the similarities, and to the order of the videos?
+#
+# ````{admonition} Solution
+# :class: dropdown
+# The common part of all features no longer hides the differences, so the spread grows.  The order
+# changes too, in part: this is another definition of the score, and nothing in the paper decides
+# between the two.
+#
+# ```python
+# for kind, (_, pool) in clips.items():
+#     centred = reweight.raw_similarity(pool - pool.mean((0, 1)))
+#     order = spearmanr(raw[kind], centred).statistic
+#     print(
+#         f"{kind}: spread {raw[kind].std():.4f} to {centred.std():.4f}, "
+#         f"rank correlation {order:.2f}"
+#     )
+#     assert centred.std() > raw[kind].std()
+# ```
+# ````
+#
+# ## What to read next
+#
+# The figure of TimeBalance {cite:p}`timebalance` that this chapter repeats is its motivation; TCLR
+# {cite:p}`tclr` and CVRL {cite:p}`cvrl` argue for one kind of feature each, and reading them side by
+# side is worth an evening.  **Next in this book:** the same comparison after finetuning, on the test
+# videos.

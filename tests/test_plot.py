@@ -326,6 +326,30 @@ def test_embedding_labels_do_not_cover_each_other():
     assert not any(a.overlaps(b) for a, b in pairs)
 
 
+def test_contrast_roles_are_those_of_the_losses():
+    """Three videos, two views, four times: count positives and negatives of one clip."""
+    fig = plot.contrast_roles(videos=3, slots=4)
+    invariant, distinctive = (ax.images[0].get_array() for ax in fig.axes)
+    assert {k: int((invariant[0] == k).sum()) for k in range(3)} == {0: 1, 1: 7, 2: 16}
+    assert {k: int((distinctive[0] == k).sum()) for k in range(3)} == {0: 17, 1: 1, 2: 6}
+    assert distinctive[0, 4] == 1, "same time, other view"
+    assert (invariant == invariant.T).all()
+    assert (distinctive == distinctive.T).all()
+    assert inside(fig)
+
+
+def test_clip_paths_have_a_line_per_video_and_a_colour_per_time():
+    places = np.random.default_rng(0).normal(size=(5, 8, 2))
+    fig = plot.clip_paths({"invariant": places, "distinctive": 2 * places})
+    for ax, scale in zip(fig.axes[:2], (1, 2), strict=True):
+        assert len(ax.lines) == 5
+        np.testing.assert_allclose(ax.lines[3].get_xydata(), scale * places[3])
+        (dots,) = ax.collections
+        np.testing.assert_allclose(dots.get_array(), np.tile(np.linspace(0, 1, 8), 5))
+        np.testing.assert_allclose(dots.get_offsets()[8:16], scale * places[1])
+    assert inside(fig)
+
+
 @pytest.mark.parametrize(
     "bad", [np.zeros((4, 8, 8)), np.zeros((0, 8, 8, 3)), np.full((2, 8, 8, 3), 255.0)]
 )

@@ -5,6 +5,7 @@ each one once and a long run leaks none.  Call `use_book_style()` once before th
 """
 
 from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, views
+from .contrast import clip_paths, contrast_roles
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
 from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small_png
@@ -21,10 +22,12 @@ __all__ = [
     "accuracy_over_seeds",
     "agreement_by_score",
     "agreement_map",
+    "clip_paths",
     "clip_timeline",
     "colour",
     "confusion",
     "contact_sheet",
+    "contrast_roles",
     "difference_over_seeds",
     "embedding",
     "flow_colours",
