@@ -72,8 +72,9 @@ class Run:
             self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs
         )
         roles = splits.roles(
-            self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list
-        )
+            self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list,
+            self.videos.missing,
+        )  # fmt: skip
         return Pool(frames, self.videos.table.label.to_numpy(), roles)
 
     @cached_property
