@@ -40,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(command=_doctor)
     data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
     data.add_argument("action", choices=["info", "build", "verify"])
+    data.add_argument("root", nargs="?", type=Path, help="verify: any folder, without a profile")
+    data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
+    data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
+    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
     _add_profile(data)
     data.set_defaults(command=_data)
     record = commands.add_parser("record", help="keep the results of a finished run under results/")
@@ -105,28 +109,36 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from .data import cache, datasets, manifest
+    from .data import cache, datasets, info, manifest, verify
     from .profiles import data_home, load_profile
 
+    if options.root is not None:
+        return _verify_root(options)
     profile = load_profile(options.profile, _overrides(options), options.seed)
     videos = datasets.load(profile)
     if options.action == "info":
-        counts = videos.table.pivot_table(
-            index="class_name", columns="split", values="video", aggfunc="count", fill_value=0
-        )
-        print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
+        print(info.describe(videos, profile.data, profile.seed))
         return 0
     if options.action == "verify":
-        checked = manifest.verify(videos, profile.runtime.jobs)
-        bad = checked[checked.reason != ""]
-        for video in bad.itertuples():
-            print(f"{video.path}: {video.detail} [{video.reason}]")
-        print(f"{len(checked) - len(bad)} of {len(checked)} videos are good")
-        return 1 if len(bad) else 0
+        text, bad = verify.summary(manifest.verify(videos, profile.runtime.jobs))
+        print(text)
+        return 1 if bad else 0
     frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {profile.data.cache_px} px")
     return 0
+
+
+def _verify_root(options: argparse.Namespace) -> int:
+    from .data import verify
+    from .profiles import data_home
+
+    if options.action != "verify" or options.jobs < 1:
+        raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
+    record = options.manifest or verify.place(options.root, data_home())
+    text, bad = verify.summary(verify.check(options.root, record, options.jobs, options.renew))
+    print(f"{text}; manifest: {record}")
+    return 1 if bad else 0
 
 
 def _record(options: argparse.Namespace) -> None:

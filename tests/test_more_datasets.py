@@ -1,4 +1,4 @@
-"""HMDB51, Kinetics-400 and folders of one's own: the same table, and mistakes with file and line."""
+"""HMDB51, Kinetics-400, your own folders: the same table, and mistakes with file and line."""
 
 from collections import Counter
 
