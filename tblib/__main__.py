@@ -123,9 +123,11 @@ def _data(options: argparse.Namespace) -> int:
         text, bad = verify.summary(manifest.verify(videos, profile.runtime.jobs))
         print(text)
         return 1 if bad else 0
-    frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
+    d = profile.data
+    home, jobs = data_home() / "cache", profile.runtime.jobs
+    frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
-    print(f"{len(frames)} videos, {total} frames cached at {profile.data.cache_px} px")
+    print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")
     return 0
 
 
