@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | plan | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--run-dir", type=Path, help="where models go; default runs/<profile>")
     study.add_argument("--collect", action="store_true", help="only record what is finished")
     study.set_defaults(command=_study)
+    plan = commands.add_parser("plan", help="graph, disk, memory and hours of a run; runs nothing")
+    _add_profile(plan)
+    plan.add_argument("--run-dir", type=Path, help="where results would go; default runs/<profile>")
+    plan.add_argument("--tflops", type=float, help="speed of another machine in training, 10¹²/s")
+    plan.set_defaults(command=_plan)
     doctor = commands.add_parser("doctor", help="what is installed, found and missing")
     doctor.set_defaults(command=_doctor)
     data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
@@ -98,6 +103,16 @@ def _study(options: argparse.Namespace) -> None:
     if not options.collect:
         conduct(profile, folder)
     print(record(profile, folder))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from .plan import plan
+    from .profiles import load_profile, runs_home
+
+    if options.tflops is not None and not options.tflops > 0:
+        raise ConfigError(f"--tflops {options.tflops} must be above 0, for example 150.")
+    profile = load_profile(options.profile, _overrides(options), options.seed)
+    print(plan(profile, options.run_dir or runs_home() / profile.name, options.tflops))
 
 
 def _doctor(_: argparse.Namespace) -> int:
