@@ -8,7 +8,7 @@ PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
 
 # Where real videos are; make's variables reach the recipes only when exported.
-export UCF101_ROOT UCF101_LISTS TB_DATA TB_RUNS
+export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
 
 # A virtual environment that someone activated must not leak into ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -18,15 +18,16 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11  REPOSITORY=https://…"
+	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  PLAN=1  UCF101_ROOT=…  PYTHON=python3.11"
+	@echo "  REPOSITORY=https://… (launch buttons of the book)"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
 test: install  ## run every test: unit, notebooks, book
 	$(PY) -m pytest
 
-reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run stopped
-	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"
+reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
+	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" $(if $(PLAN),--plan)
 
 html: install  ## render the book from the results of PROFILE, without running anything
 	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))" \

@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | plan | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -36,10 +36,19 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--run-dir", type=Path, help="where models go; default runs/<profile>")
     study.add_argument("--collect", action="store_true", help="only record what is finished")
     study.set_defaults(command=_study)
+    plan = commands.add_parser("plan", help="graph, disk, memory and hours of a run; runs nothing")
+    _add_profile(plan)
+    plan.add_argument("--run-dir", type=Path, help="where results would go; default runs/<profile>")
+    plan.add_argument("--tflops", type=float, help="speed of another machine in training, 10¹²/s")
+    plan.set_defaults(command=_plan)
     doctor = commands.add_parser("doctor", help="what is installed, found and missing")
     doctor.set_defaults(command=_doctor)
     data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
     data.add_argument("action", choices=["info", "build", "verify"])
+    data.add_argument("root", nargs="?", type=Path, help="verify: any folder, without a profile")
+    data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
+    data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
+    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
     _add_profile(data)
     data.set_defaults(command=_data)
     record = commands.add_parser("record", help="keep the results of a finished run under results/")
@@ -96,6 +105,16 @@ def _study(options: argparse.Namespace) -> None:
     print(record(profile, folder))
 
 
+def _plan(options: argparse.Namespace) -> None:
+    from .plan import plan
+    from .profiles import load_profile, runs_home
+
+    if options.tflops is not None and not options.tflops > 0:
+        raise ConfigError(f"--tflops {options.tflops} must be above 0, for example 150.")
+    profile = load_profile(options.profile, _overrides(options), options.seed)
+    print(plan(profile, options.run_dir or runs_home() / profile.name, options.tflops))
+
+
 def _doctor(_: argparse.Namespace) -> int:
     from .doctor import report
 
@@ -105,28 +124,38 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from .data import cache, datasets, manifest
+    from .data import cache, datasets, info, manifest, verify
     from .profiles import data_home, load_profile
 
+    if options.root is not None:
+        return _verify_root(options)
     profile = load_profile(options.profile, _overrides(options), options.seed)
     videos = datasets.load(profile)
     if options.action == "info":
-        counts = videos.table.pivot_table(
-            index="class_name", columns="split", values="video", aggfunc="count", fill_value=0
-        )
-        print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
+        print(info.describe(videos, profile.data, profile.seed))
         return 0
     if options.action == "verify":
-        checked = manifest.verify(videos, profile.runtime.jobs)
-        bad = checked[checked.reason != ""]
-        for video in bad.itertuples():
-            print(f"{video.path}: {video.detail} [{video.reason}]")
-        print(f"{len(checked) - len(bad)} of {len(checked)} videos are good")
-        return 1 if len(bad) else 0
-    frames = cache.build(videos, profile.data.cache_px, data_home() / "cache", profile.runtime.jobs)
+        text, bad = verify.summary(manifest.verify(videos, profile.runtime.jobs))
+        print(text)
+        return 1 if bad else 0
+    d = profile.data
+    home, jobs = data_home() / "cache", profile.runtime.jobs
+    frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
-    print(f"{len(frames)} videos, {total} frames cached at {profile.data.cache_px} px")
+    print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")
     return 0
+
+
+def _verify_root(options: argparse.Namespace) -> int:
+    from .data import verify
+    from .profiles import data_home
+
+    if options.action != "verify" or options.jobs < 1:
+        raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
+    record = options.manifest or verify.place(options.root, data_home())
+    text, bad = verify.summary(verify.check(options.root, record, options.jobs, options.renew))
+    print(f"{text}; manifest: {record}")
+    return 1 if bad else 0
 
 
 def _record(options: argparse.Namespace) -> None:

@@ -1,91 +1,30 @@
 """Every number a run depends on, in one frozen, validated object: the profile.
 
-A profile is a YAML file in `notebooks/profiles/` with the sections below, read by
-`tblib.profiles`.  Profiles may change sizes and steps, never what a method is.
+A profile is a YAML file in `notebooks/profiles/` with the sections below and those of
+`tblib.sections`, read by `tblib.profiles`.  Profiles may change sizes and steps, never what a
+method is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
+from pydantic import Field, model_validator
+
+from .sections import (
+    Clip,
+    Count,
+    Data,
+    Fraction,
+    Model,
+    NonNegative,
+    Positive,
+    Section,
+    Steps,
+    Sticks,
 )
-
-Count = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=1, le=10_000_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, and no name is accepted that is not listed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true and false where a number is meant; Python would read them as 1 and 0."""
-        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
-            raise ValueError("a number or text is needed here, not true or false")
-        return value
-
-
-class Data(Section):
-    """Which videos, how they are cached, and which labels may be used."""
-
-    dataset: Literal["stickactions", "ucf101"] = "stickactions"
-    root: Path | None = None  # folder with the class folders; None: generated, or $UCF101_ROOT
-    lists: Path | None = None  # folder with classInd.txt …; None: looked for beside the videos
-    classes: tuple[str, ...] | None = None  # None: all
-    split: Literal[1, 2, 3] = 1
-    label_fraction: Fraction = 0.2
-    label_list: Path | None = None  # a published label list instead of our own subset
-    val_groups: Annotated[int, Field(ge=0)] = 0  # training groups per class kept for tuning
-    cache_px: Annotated[int, Field(ge=16, le=512)] = 40  # short side of cached frames, pixels
-    crop_px: Annotated[int, Field(ge=16, le=512)] = 32  # side of the square the network sees
-
-
-class Sticks(Section):
-    """How the StickActions videos are generated."""
-
-    px: Annotated[int, Field(ge=32, le=512, multiple_of=2)] = 64
-    train_groups: Count = 10
-    test_groups: Count = 4
-    clips_per_group: Count = 3
-    frames_min: Annotated[int, Field(ge=8)] = 72
-    frames_max: Annotated[int, Field(ge=8)] = 96
-    seed: Annotated[int, Field(ge=0)] = 0
-
-
-class Model(Section):
-    """The backbone all systems share."""
-
-    backbone: Literal["tiny_r3d", "r3d_18"] = "tiny_r3d"
-    # bf16 is faster where the device has units for it (AMX, GPUs), slower elsewhere; auto asks it.
-    precision: Literal["fp32", "bf16", "auto"] = "fp32"
-
-
-class Clip(Section):
-    """A clip of `frames` frames, every `stride`-th frame of the video."""
-
-    frames: Annotated[int, Field(ge=4, le=128)] = 8
-    stride: Annotated[int, Field(ge=1, le=32)] = 2
-
-    @property
-    def span(self) -> int:
-        """Length in video frames."""
-        return self.frames * self.stride
 
 
 class Pretrain(Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import checkpoint
 from .cards import code_hash
+from .io import sha256
 from .models import resolve_precision
 from .pretrain import METHODS as PRETRAINING
 from .runs import Run
@@ -29,6 +30,8 @@ def digest(run: Run, job: Job) -> str:
     sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
     sections["data"].pop("root")
     sections["model"]["precision"] = resolve_precision(c.model.precision, run.device.type)
+    if c.model.weights is not None:
+        sections["model"]["weights"] = sha256(c.model.weights.expanduser())
     inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
     frames = run.pool.cache.manifest.sha256.tolist()
     score = scores(run, job.score).tolist() if job.score else None

@@ -69,11 +69,12 @@ class Run:
         """Decoded frames, labels and the role of each video."""
         d = self.config.data
         frames = cache.build(
-            self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs
+            self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs, d.cache_format
         )
         roles = splits.roles(
-            self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list
-        )
+            self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list,
+            self.videos.missing,
+        )  # fmt: skip
         return Pool(frames, self.videos.table.label.to_numpy(), roles)
 
     @cached_property

@@ -111,6 +111,7 @@ def test_missing_folder_lists_and_split_say_what_to_do(root, tmp_path):
 
 def profile(**data):
     fields = {"dataset": "ucf101", "root": None, "lists": None, "split": 1, "classes": None}
+    fields |= {"allow_missing": 0.0, "rest": False, "test_fraction": 0.2}
     return SimpleNamespace(data=SimpleNamespace(**fields | data))
 
 

@@ -1,10 +1,11 @@
 """Networks: sizes, time steps that survive, and slots that really are times."""
 
-import helpers  # noqa: F401  (one thread)
 import pytest
 import torch
+import torchvision
+from helpers import tiny_profile  # also limits torch to one thread
 
-from tblib.errors import ConfigError
+from tblib.errors import CheckpointError, ConfigError
 from tblib.models import (
     Classifier,
     ProjectionHead,
@@ -12,8 +13,11 @@ from tblib.models import (
     parameter_count,
     pool,
     resolve_precision,
+    starting_backbone,
     time_slots,
 )
+from tblib.models.resnets import Shift
+from tblib.models.weights import MEAN, STD
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +25,45 @@ def seeded():
     torch.manual_seed(0)
 
 
-def test_r3d_18_has_the_published_size():
-    assert parameter_count(Classifier(backbone("r3d_18"), 101)) / 1e6 == pytest.approx(
-        33.2, abs=0.05
-    )
+@pytest.mark.parametrize(
+    "name, classes, millions",
+    [
+        ("r3d_18", 101, 33.22),  # torchvision's, which has 33.37 with 400 classes
+        ("r3d_18", 400, 33.371),
+        ("slow_r50", 101, 31.84),  # PyTorchVideo's, 32.45 with 400 classes
+        ("slow_r50", 400, 32.454),
+        ("r2plus1d_34", 101, 63.54),  # 63.5 in the literature
+        ("slowfast_r50", 400, 34.57),  # PyTorchVideo's 8×8
+        ("tsm_r18", 101, 11.23),  # a 2-D ResNet-18
+    ],
+)
+def test_backbones_have_the_published_size(name, classes, millions):
+    with torch.device("meta"):  # counts without drawing weights
+        net = Classifier(backbone(name), classes)
+    assert parameter_count(net) / 1e6 == pytest.approx(millions, abs=0.006)
 
 
 def test_tiny_r3d_has_half_a_million_weights():
     assert parameter_count(backbone("tiny_r3d")) / 1e6 == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "name, steps, shrinks",
+    [
+        ("slow_r50", 16, 32),
+        ("r2plus1d_34", 4, 16),
+        ("slowfast_r50", 4, 32),
+        ("tsm_r18", 16, 32),
+    ],
+)
+def test_sixteen_frames_of_the_paper_leave_four_slots(name, steps, shrinks):
+    net = backbone(name).eval()
+    with torch.no_grad():
+        features = net(torch.rand(1, 3, 16, shrinks, 2 * shrinks))
+        assert net(torch.rand(1, 3, 8, 32, 32)).shape[2] == steps // 2, "finetuning has 8 frames"
+    assert features.shape == (1, net.dim, steps, 1, 2)
+    assert time_slots(features, 4).shape == (1, 4, net.dim)
+    assert torch.isfinite(features).all()
 
 
 @pytest.mark.parametrize("name,frames,px", [("r3d_18", 16, 16), ("tiny_r3d", 8, 32)])
@@ -48,7 +83,14 @@ def test_slots_average_neighbouring_times_in_order():
     torch.testing.assert_close(time_slots(features, 4).mean(1), pool(features))
 
 
-@pytest.mark.parametrize("name,frames,px", [("r3d_18", 16, 16), ("tiny_r3d", 8, 32)])
+@pytest.mark.parametrize(
+    "name,frames,px",
+    [
+        ("r3d_18", 16, 16),
+        ("tiny_r3d", 8, 32),
+        ("tsm_r18", 16, 32),
+    ],
+)
 @pytest.mark.parametrize("slot", [0, 3])
 def test_a_change_at_one_end_shows_more_in_its_slot_than_at_the_other_end(name, frames, px, slot):
     net = backbone(name).eval()
@@ -66,6 +108,87 @@ def test_impossible_slots_are_explained():
         time_slots(torch.rand(1, 2, 4, 1, 1), 3)
     with pytest.raises(ConfigError, match="more frames per clip"):
         time_slots(backbone("tiny_r3d").eval()(torch.rand(1, 3, 4, 16, 16)), 4)
+
+
+def test_the_shift_moves_an_eighth_of_the_channels_each_way():
+    x = torch.arange(1.0, 4).view(1, 1, 3, 1, 1).repeat(1, 8, 1, 1, 1)
+    out = Shift()(x)[0, :, :, 0, 0]
+    assert out[0].tolist() == [2, 3, 0] and out[1].tolist() == [0, 1, 2]
+    assert all(channel.tolist() == [1, 2, 3] for channel in out[2:])
+
+
+def test_slowfast_at_one_time_scale_is_what_pooling_sees():
+    """The map averaged over time is the slow path's mean beside the fast path's."""
+    net = backbone("slowfast_r50").eval()
+    with torch.no_grad():
+        x = torch.rand(1, 3, 8, 32, 32)
+        whole, slow, fast = pool(net(x)), net.slow[0](x[:, :, ::4]), net.fast[0](x)
+        for at, join in enumerate(net.fuse, 1):
+            slow = net.slow[at](torch.cat([slow, join(fast)], 1))
+            fast = net.fast[at](fast)
+    torch.testing.assert_close(whole, torch.cat([pool(slow), pool(fast)], 1))
+
+
+# Starting weights from a file
+
+
+@pytest.fixture(scope="module")
+def kinetics_file(tmp_path_factory):
+    """A file like torchvision's, of a network with random weights; and the network."""
+    torch.manual_seed(1)
+    net = torchvision.models.video.r3d_18(weights=None).eval()
+    path = tmp_path_factory.mktemp("weights") / "r3d_18-random.pth"
+    torch.save(net.state_dict(), path)
+    return path, net
+
+
+def test_torchvision_weights_give_torchvision_features(kinetics_file):
+    """On a clip of the mean colour in the border nothing differs but the padding of the stem."""
+    path, theirs = kinetics_file
+    net = backbone("r3d_18", weights=path).eval()
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1, 1) for v in (MEAN, STD))
+    clip = torch.rand(1, 3, 6, 24, 24)
+    with torch.no_grad():
+        ours = net.stages[0](clip)[:, :, 1:-1, 2:-2, 2:-2]
+        expected = theirs.stem((clip - mean) / std)[:, :, 1:-1, 2:-2, 2:-2]
+        torch.testing.assert_close(ours, expected, atol=1e-4, rtol=1e-4)
+        features = torch.rand(1, 64, 4, 8, 8)
+        expected = theirs.layer3(theirs.layer2(theirs.layer1(features)))
+        torch.testing.assert_close(net.stages[1:4](features), expected)
+
+
+def test_a_profile_loads_the_weights_into_every_start(kinetics_file):
+    path, theirs = kinetics_file
+    config = tiny_profile(model__backbone="r3d_18", model__weights=str(path))
+    conv = "stages.2.0.conv1.0.weight"
+    net = starting_backbone(config.model)
+    assert torch.equal(net.state_dict()[conv], theirs.layer2[0].conv1[0].weight)
+    assert net.state_dict()[conv].is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_a_wrong_weight_file_costs_one_sentence(kinetics_file, tmp_path):
+    path, theirs = kinetics_file
+    state = theirs.state_dict()
+    files = {
+        "does not exist": tmp_path / "none.pth",
+        "cannot be read": tmp_path / "text.pth",
+        "holds no table": tmp_path / "list.pth",
+        "it holds conv1.weight": tmp_path / "other.pth",
+        "do not fit, for example stages.0.0.weight": tmp_path / "cut.pth",
+    }
+    files["cannot be read"].write_text("hello")
+    torch.save([1, 2], files["holds no table"])
+    torch.save({"conv1.weight": torch.zeros(1)}, files["it holds conv1.weight"])
+    torch.save({k: v for k, v in state.items() if k != "stem.0.weight"},
+               tmp_path / "cut.pth")  # fmt: skip
+    for words, file in files.items():
+        with pytest.raises(CheckpointError, match=words) as caught:
+            backbone("r3d_18", weights=file)
+        assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(ConfigError, match="'r3d_18' only"):
+        backbone("tiny_r3d", weights=path)
+    with pytest.raises(ConfigError, match="'r3d_18' only"):
+        tiny_profile(model__weights=str(path))
 
 
 def test_an_unknown_backbone_is_answered_with_the_known_ones():

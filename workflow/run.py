@@ -18,6 +18,7 @@ from tblib.chapters import ROOT, chapters
 from tblib.config import Profile
 from tblib.errors import UserError
 from tblib.io import read_json, sha256, write_json
+from tblib.plan import plan
 from tblib.profiles import load_profile, runs_home
 
 STUDIES = ROOT / "results" / "study"
@@ -76,10 +77,15 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--run-dir", default="", help="default: runs/<profile>")
+    parser.add_argument("--plan", action="store_true", help="graph, disk and hours; run nothing")
     arguments, extra = parser.parse_known_args(argv)
     try:
         profile = load_profile(arguments.profile)
         folder = Path(arguments.run_dir or runs_home() / profile.name).absolute()
+        if arguments.plan or not extra:  # arguments for Snakemake choose a part of the graph
+            print(plan(profile, folder), flush=True)
+        if arguments.plan:
+            return
         hold(folder)
         if profile.study is None:
             refresh_stamps(folder, profile)

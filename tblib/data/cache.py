@@ -1,14 +1,16 @@
 """All frames of a dataset, decoded once and kept as memory-mapped arrays.
 
 `folder/<px>/<first two digits>/<sha256 of the video file>.npy` holds the uint8 frames
-`[N, h, w, 3]` of one video.  The name follows from the content, each file appears complete or not
-at all, so a killed build goes on where it stopped and two builds at once end with the same files.
+`[N, h, w, 3]` of one video, `folder/<px>-jpeg90/…` the same as JPEG pictures.  The name follows
+from the content, each file appears complete or not at all, so a killed build goes on where it
+stopped and two builds at once end with the same files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,9 +20,10 @@ import pandas as pd
 
 from ..errors import DataError, DecodeError
 from ..io import atomic_write
-from . import manifest
+from . import container, manifest, stores
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
+SAMPLE = 32  # files whose headers tell the size of all
 SHOWN = 5  # bad files named in an error; `data verify` lists all
 
 
@@ -33,8 +36,8 @@ class FrameCache:
         px: short side of the frames in pixels.
     """
 
-    def __init__(self, folder: Path, px: int, table: pd.DataFrame):
-        self.px, self.manifest = px, table
+    def __init__(self, folder: Path, px: int, table: pd.DataFrame, kind: str = "raw"):
+        self.px, self.manifest, self.kind = px, table, kind
         self.frames = table["frames"].to_numpy(np.int64)
         self._files = [str(_place(folder, digest)) for digest in table["sha256"]]
 
@@ -42,11 +45,14 @@ class FrameCache:
         return len(self._files)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Return the frames of table row `index`: read-only uint8 memmap `[N, h, w, 3]`."""
-        return np.load(self._files[index], mmap_mode="r")
+        """Return the frames of table row `index`, uint8 `[N, h, w, 3]`.
+
+        Raw frames are a read-only memmap; JPEG frames are decoded when they are indexed.
+        """
+        return stores.read(self._files[index], self.kind)
 
 
-def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
+def build(videos, px: int, folder: Path, workers: int = 2, kind: str = "raw") -> FrameCache:
     """Decode what is not in the cache yet and open it.
 
     Files whose size and time of change equal the manifest's are not read again.
@@ -54,18 +60,19 @@ def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
     Args:
         videos: a `VideoSet`.
         px: short side of the cached frames in pixels.
-        folder: where caches live; one subfolder per `px`.
+        folder: where caches live; one subfolder per `px` and `kind`.
         workers: processes that decode.
+        kind: `raw`, or `jpeg` for a tenth of the size.
 
     Raises:
-        DataError: some videos cannot be read; the message counts them and names the first few.
-            What was decoded stays for the next build.
+        DataError: there is too little room, or some videos cannot be read; the message counts them
+            and names the first few.  What was decoded stays for the next build.
     """
-    folder = Path(folder) / str(px)
+    folder = Path(folder) / stores.folder_name(px, kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
-        return FrameCache(folder, px, _fill(videos, px, folder, workers))
+        return FrameCache(folder, px, _fill(videos, px, folder, workers, kind), kind)
     except OSError as error:
         raise DataError(
             f"the frame cache {folder} cannot be written or read ({error}); free space there or "
@@ -73,13 +80,16 @@ def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
         ) from None
 
 
-def _fill(videos, px: int, folder: Path, workers: int) -> pd.DataFrame:
+def _fill(videos, px: int, folder: Path, workers: int, kind: str) -> pd.DataFrame:
     """Put every missing video into the cache; return and record the manifest."""
     record = folder / manifest_name(videos)
     known = manifest.read(record)
     pairs = list(zip(videos.table["video"], videos.table["path"], strict=True))
-    done = {name: known[name] for name, path in pairs if _usable(known.get(name), path, folder)}
-    todo = [(name, path, px, folder) for name, path in pairs if name not in done]
+    place = (folder, px, kind)
+    done = {name: known[name] for name, path in pairs if _usable(known.get(name), path, *place)}
+    todo = [(name, path, *place) for name, path in pairs if name not in done]
+    if todo:
+        _announce([item[1] for item in todo], *place)
     results = manifest.run_all(_cache_one, todo, workers, "decode")
     _refuse_bad([item for item in results if isinstance(item, DecodeError)], len(pairs))
     done |= {item["video"]: item for item in results}
@@ -94,15 +104,16 @@ def manifest_name(videos) -> str:
     return f"{name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}.csv"
 
 
-def _cache_one(name: str, path: str, px: int, folder: Path) -> dict | DecodeError:
+def _cache_one(name: str, path: str, folder: Path, px: int, kind: str) -> dict | DecodeError:
     """Decode one video into the cache unless it is there; runs in a worker process."""
 
     def keep(digest: str, decode) -> int:
         place = _place(folder, digest)
-        shape = _intact_shape(place, px)
+        shape = _intact_shape(place, px, kind)
         if shape is None:
             frames = decode()
-            atomic_write(place, lambda temporary: np.save(temporary, frames))
+            content = stores.encode(frames, kind)
+            atomic_write(place, lambda temporary: np.save(temporary, content))
             shape = frames.shape
         return shape[0]
 
@@ -112,30 +123,62 @@ def _cache_one(name: str, path: str, px: int, folder: Path) -> dict | DecodeErro
         return error
 
 
-def _usable(known: dict | None, path: str, folder: Path) -> bool:
+def _usable(known: dict | None, path: str, folder: Path, px: int, kind: str) -> bool:
     if not manifest.unchanged(known, path):
         return False
-    shape = _intact_shape(_place(folder, known["sha256"]), int(folder.name))
+    shape = _intact_shape(_place(folder, known["sha256"]), px, kind)
     return shape is not None and shape[0] == known["frames"]
+
+
+def estimate(paths: list[str], px: int, kind: str) -> float:
+    """Estimate the bytes that videos need in a cache, from the headers of a sample of the files.
+
+    Files that cannot be read are left to the build, which names them.
+    """
+    sizes = []
+    for path in paths[:: max(1, len(paths) // SAMPLE)]:
+        with suppress(DecodeError):
+            about = container.inspect(path)
+            scale = px / max(1, min(about.width, about.height))
+            sizes.append(about.frames * about.width * about.height * scale**2)
+    pixels = float(np.mean(sizes)) if sizes else 0.0
+    return pixels * stores.BYTES_PER_PIXEL[kind] * len(paths)
+
+
+def _announce(paths: list[str], folder: Path, px: int, kind: str) -> None:
+    """Say how much is to be decoded; refuse to start what cannot fit."""
+    needed, free = estimate(paths, px, kind), shutil.disk_usage(folder).free
+    print(f"frame cache: {len(paths)} videos at {px} px, {kind}, about {size(needed)}", flush=True)
+    if needed > free:
+        smaller = " or data.cache_format to jpeg" if kind == "raw" else " or data.cache_px lower"
+        raise DataError(
+            f"the frame cache needs about {size(needed)}, but {size(free)} are free in {folder}; "
+            f"free space there, set TB_DATA to another folder,{smaller}."
+        )
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people: `12 MB`, `163 GB`."""
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 else f"{count:.1f} {unit}"
+    return f"{count / 1000:.1f} TB"
 
 
 def _place(folder: Path, digest: str) -> Path:
     return folder / digest[:2] / f"{digest}.npy"
 
 
-def _intact_shape(place: Path, px: int) -> tuple[int, ...] | None:
+def _intact_shape(place: Path, px: int, kind: str) -> tuple[int, ...] | None:
     """Return the shape of a complete cache file; None if it is absent, or damaged and named so."""
     try:
-        array = np.load(place, mmap_mode="r")
-        complete = place.stat().st_size == array.offset + array.nbytes
+        shape = stores.intact_shape(place, kind, px)
     except FileNotFoundError:
         return None
-    except (ValueError, OSError, EOFError, AttributeError):
-        complete = False
-    if complete and array.dtype == np.uint8 and array.ndim == 4 and min(array.shape[1:3]) == px:
-        return array.shape
-    print(f"cache file {place} is damaged and is made again.", flush=True)
-    return None
+    if shape is None:
+        print(f"cache file {place} is damaged and is made again.", flush=True)
+    return shape
 
 
 def _refuse_bad(errors: list[DecodeError], total: int) -> None:

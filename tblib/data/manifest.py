@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -106,8 +106,13 @@ def verify(videos, workers: int = 2) -> pd.DataFrame:
     return pd.DataFrame(reports, columns=[*COLUMNS, "reason", "detail"])
 
 
-def run_all(function, arguments: list[tuple], workers: int, desc: str) -> list:
+def run_all(
+    function, arguments: list[tuple], workers: int, desc: str, seen: Callable | None = None
+) -> list:
     """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
+
+    Args:
+        seen: called with each result as soon as it and all before it are there.
 
     Raises:
         DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
@@ -119,7 +124,10 @@ def run_all(function, arguments: list[tuple], workers: int, desc: str) -> list:
     results = parallel(delayed(_single_threaded)(function, *item) for item in arguments)
     done = []
     try:
-        done.extend(track(results, desc, total=len(arguments)))
+        for result in track(results, desc, total=len(arguments)):
+            done.append(result)
+            if seen is not None:
+                seen(result)
     except (TimeoutError, multiprocessing.TimeoutError):
         detail = f"decoding it did not end within {HANG_SECONDS} s"
         raise DecodeError(arguments[len(done)][1], "unreadable", detail) from None

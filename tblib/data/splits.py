@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError
-from .lists import read_lines
+from .published import listed
 
 ROLES = ("labelled", "unlabelled", "spare", "val", "test")
 
@@ -60,6 +60,7 @@ def roles(
     seed: int,
     val_groups: int = 0,
     label_list: Path | None = None,
+    missing: tuple[str, ...] = (),
 ) -> pd.Series:
     """Say what each video is used for.
 
@@ -76,7 +77,8 @@ def roles(
         fraction: share of labels among training videos that are not `val`.
         seed: of the choice; has no effect with `label_list`.
         val_groups: groups per class to set aside, 0 or more.
-        label_list: text file with `Class/clip frames label` per line.
+        label_list: text file in one of the forms of `tblib.data.published`.
+        missing: listed videos of the dataset that are not there, see `VideoSet`.
 
     Returns:
         One of `ROLES` per row, indexed like `table`.
@@ -90,7 +92,7 @@ def roles(
     result[_validation(table, val_groups)] = "val"
     train = table[result == "unlabelled"]
     if label_list is not None:
-        result[_listed(table, train, Path(label_list))] = "labelled"
+        result[listed(table, train, Path(label_list), missing)] = "labelled"
         return result
     labelled = train.index[label_subset(train, fraction, seed)]
     touched = set(table.loc[labelled, "group"])
@@ -157,22 +159,3 @@ def _validation(table: pd.DataFrame, val_groups: int) -> pd.Series:
             )
         chosen.update(groups[len(groups) - val_groups :])
     return (table["split"] == "train") & table["group"].isin(chosen)
-
-
-def _listed(table: pd.DataFrame, train: pd.DataFrame, path: Path) -> pd.Index:
-    """Return the index of training videos named in a published list, for the table's classes."""
-    place = dict(zip(train["video"], train.index, strict=True))
-    classes, known = set(table["class_name"]), set(table["video"])
-    chosen = []
-    for at, line in read_lines(path):
-        video = line.split()[0].removesuffix(".avi").removesuffix(".mp4")
-        if video.partition("/")[0] not in classes:
-            continue
-        if video not in known:
-            raise DataError(f"{path} line {at}: {video} is not in the dataset; wrong split?")
-        if video not in place:
-            raise DataError(f"{path} line {at}: {video} is set aside for testing or validation.")
-        chosen.append(place[video])
-    if not chosen:
-        raise DataError(f"{path} names no video of the classes {', '.join(sorted(classes))}.")
-    return pd.Index(chosen)

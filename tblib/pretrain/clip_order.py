@@ -19,7 +19,7 @@ from ..data.augment import Augment, centre_crop
 from ..data.cache import FrameCache
 from ..data.clips import ClipTuple
 from ..data.loader import Batch, Stream, to_input
-from ..models import backbone, pool
+from ..models import pool, starting_backbone
 
 ORDERS = torch.tensor(list(permutations(range(3))))  # [6, 3]: which clip is shown 1st, 2nd, 3rd
 PAIRS = ((0, 1), (0, 2), (1, 2))
@@ -57,7 +57,7 @@ class ClipOrder(nn.Module):
     def __init__(self, profile: Profile):
         super().__init__()
         self.options = profile.pretrain
-        self.learner = OrderNetwork(backbone(profile.model.backbone, profile.model.precision))
+        self.learner = OrderNetwork(starting_backbone(profile.model))
         self.px = profile.data.crop_px
         self.views = ClipTuple(self.options.clip.frames, self.options.clip.stride)
 

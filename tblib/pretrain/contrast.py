@@ -9,7 +9,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import SparseDense
 from ..data.loader import Batch, Stream
-from ..models import ProjectionHead, backbone, pool, time_slots
+from ..models import ProjectionHead, pool, starting_backbone, time_slots
 
 
 class Encoder(nn.Module):
@@ -17,7 +17,7 @@ class Encoder(nn.Module):
 
     def __init__(self, profile: Profile):
         super().__init__()
-        self.backbone = backbone(profile.model.backbone, profile.model.precision)
+        self.backbone = starting_backbone(profile.model)
         self.head = ProjectionHead(self.backbone.dim, profile.pretrain.dim)
 
     def embed(self, clips: Tensor, slots: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from ..data.augment import Augment
 from ..data.clips import TRANSFORMATIONS, Transformed
 from ..data.loader import Batch, Stream
 from ..errors import ConfigError
-from ..models import backbone, pool
+from ..models import pool, starting_backbone
 
 SKIPS = (1, 2, 4, 8)
 WINDOW = 64  # video frames a clip may span at the highest speed
@@ -62,9 +62,7 @@ class Transformations(nn.Module):
                 f"pretrain.clip.frames = {frames} leaves temporal transformations fewer than two "
                 f"speeds within {WINDOW} video frames; at most {WINDOW // 2} frames are allowed."
             )
-        self.learner = Recogniser(
-            backbone(profile.model.backbone, profile.model.precision), len(self.skips)
-        )
+        self.learner = Recogniser(starting_backbone(profile.model), len(self.skips))
         self.px = profile.data.crop_px
 
     def streams(self) -> dict[str, Stream]:

@@ -12,7 +12,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import RandomClip
 from ..data.loader import Batch, Stream
-from ..models import Classifier, backbone
+from ..models import Classifier, starting_backbone
 
 
 class Supervised(nn.Module):
@@ -27,9 +27,7 @@ class Supervised(nn.Module):
     def __init__(self, profile: Profile, classes: int, pool: str = "labelled"):
         super().__init__()
         self.options, self.px, self.pool = profile.finetune, profile.data.crop_px, pool
-        self.learner = Classifier(
-            backbone(profile.model.backbone, profile.model.precision), classes
-        )
+        self.learner = Classifier(starting_backbone(profile.model), classes)
 
     def streams(self) -> dict[str, Stream]:
         """Ask for one random clip of each labelled video in a batch."""

@@ -15,7 +15,7 @@ from ..data.augment import Augment
 from ..data.clips import RandomClip
 from ..data.loader import Batch, Stream
 from ..losses import kl_distance, squared_distance
-from ..models import Classifier, backbone
+from ..models import Classifier, starting_backbone
 from ..reweight import mix
 
 
@@ -39,9 +39,7 @@ class TimeBalance(nn.Module):
             profile.data.crop_px,
         )
         self.crop_min, self.jitter = profile.finetune.crop_min, profile.finetune.jitter
-        self.learner = Classifier(
-            backbone(profile.model.backbone, profile.model.precision), classes
-        )
+        self.learner = Classifier(starting_backbone(profile.model), classes)
         self.teachers = nn.ModuleList(teachers).requires_grad_(False)
         self.register_buffer("score", score.float())
 

@@ -1,0 +1,135 @@
+"""The table of videos that every dataset becomes, and the mistakes it is searched for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import DataError, did_you_mean
+
+COLUMNS = ["video", "path", "label", "class_name", "group", "split", "family"]
+SUFFIXES = (".avi", ".mp4", ".mkv", ".webm", ".mov")  # the first one found counts
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class VideoSet:
+    """A dataset with its classes and one official split.
+
+    Attributes:
+        name: for example `ucf101-split1`.
+        root: folder below which the videos are.
+        classes: class names; a label is an index into them.
+        table: one row per video, RangeIndex, columns `video` ("Punch/v_Punch_g01_c01"), `path`,
+            `label`, `class_name`, `group` ("Punch/g01": what may not be on both sides of a split),
+            `split` ("train" or "test") and `family` ("persistent", "phased" or "" if unknown).
+        missing: listed videos that are not there, with the permission of `data.allow_missing`.
+    """
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    table: pd.DataFrame
+    missing: tuple[str, ...] = ()
+
+
+def assemble(
+    name: str, root: Path, lists: Path, known: Iterable[str], classes, rows: list[dict], find,
+    allow_missing: float = 0.0,
+) -> VideoSet:  # fmt: skip
+    """Make a `VideoSet` from the rows of official lists.
+
+    Args:
+        lists: file or folder the rows come from, for messages.
+        known: all classes in the order of their labels.
+        classes: those to keep; None keeps all.
+        rows: dicts with `video`, `class_name`, `group`, `split` and `at` (file and line).
+        find: function from the kept rows' videos to their files, None where there is none.
+        allow_missing: largest share of listed videos that may be absent.
+
+    Raises:
+        DataError: a class is unknown or empty, a group is on both sides, or videos are missing.
+    """
+    chosen = choose(known, classes)
+    rows = [row for row in rows if row["class_name"] in set(chosen)]
+    refuse_leaks(rows)
+    refuse_empty(rows, chosen, lists)
+    table = pd.DataFrame(rows)
+    table["path"] = find(table["video"])
+    absent = table["path"].isna()
+    if absent.any():
+        report_missing(root, table["video"], absent, allow_missing)
+        table = table[~absent].reset_index(drop=True)
+        refuse_empty(table.to_dict("records"), chosen, root)
+    labels = {class_name: label for label, class_name in enumerate(chosen)}
+    table["label"] = table["class_name"].map(labels)
+    missing = tuple(row["video"] for row, gone in zip(rows, absent, strict=True) if gone)
+    return VideoSet(name, root, chosen, table.assign(family="")[COLUMNS], missing)
+
+
+def choose(known: Iterable[str], classes) -> tuple[str, ...]:
+    """Return the known classes that are wanted, in their order; all of them for None."""
+    known = tuple(known)
+    for name in classes or ():
+        if name not in known:
+            raise DataError(f"class {name!r} is unknown: {did_you_mean(name, known)}.")
+    return tuple(name for name in known if classes is None or name in classes)
+
+
+def refuse_leaks(rows: list[dict]) -> None:
+    """A group is one scene cut into clips: on both sides the test would be on training scenes."""
+    first = {row["group"]: row["at"] for row in reversed(rows) if row["split"] == "train"}
+    for row in rows:
+        if row["split"] == "test" and row["group"] in first:
+            raise DataError(
+                f"{row['at']}: group {row['group']} is also used for training, in "
+                f"{first[row['group']]}; a group must be on one side only."
+            )
+
+
+def refuse_empty(rows: list[dict], chosen: tuple[str, ...], lists: Path) -> None:
+    """Every class needs videos on both sides."""
+    there = {(row["split"], row["class_name"]) for row in rows}
+    for part in ("train", "test"):
+        absent = [name for name in chosen if (part, name) not in there]
+        if absent:
+            names = ", ".join(absent[:SHOWN])
+            raise DataError(f"the {part} list in {lists} has no video of the class {names}.")
+
+
+def report_missing(root: Path, names: pd.Series, absent: pd.Series, allowed: float) -> None:
+    """Count the listed videos that are not there; say so, or refuse to go on."""
+    count = int(absent.sum())
+    gone = names[absent].tolist()
+    some = f"{', '.join(gone[:SHOWN])}{' and more' if count > SHOWN else ''}"
+    counted = f"{count} of {len(names)} listed videos are not in {root}: {some}"
+    if count <= allowed * len(names):
+        print(f"{counted}; data.allow_missing={allowed} permits that.", flush=True)
+        return
+    there = sorted(place.name for place in root.iterdir() if place.is_dir())
+    raise DataError(
+        f"{counted}. Complete the folder, set data.classes to the classes that are there "
+        f"({', '.join(there[:10])}{' and more' if len(there) > 10 else ''}), or allow a share of "
+        f"missing videos with data.allow_missing (here {count / len(names):.4f})."
+    )
+
+
+def folder_files(root: Path, names: pd.Series) -> list[str | None]:
+    """Return the file of each video `class/stem` in the class folders of `root`, None if absent."""
+    folders = [root / name for name in names.str.rpartition("/")[0].unique()]
+    files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    here = {str(file.relative_to(root)) for file in files}
+    found = [next((n + s for s in SUFFIXES if n + s in here), None) for n in names]
+    return [None if name is None else str(root / name) for name in found]
+
+
+def walk_videos(root: Path) -> list[Path]:
+    """List every video file below a folder, in the order of their paths."""
+    found = []
+    for folder, _, names in os.walk(root, followlinks=True):
+        found += [Path(folder, n) for n in names if n.lower().endswith(SUFFIXES) and n[0] != "."]
+    return sorted(found)

@@ -1,0 +1,49 @@
+"""What every backbone shares: its contract, and where reduced precision begins and ends."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+
+@cache
+def resolve_precision(name: str, device: str) -> str:
+    """Turn `auto` into `bf16` where the device has units for bfloat16 matrices, else `fp32`.
+
+    Args:
+        name: `auto`, `fp32` or `bf16`; the last two are returned as they are.
+        device: `cpu` or `cuda`.
+    """
+    if name != "auto":
+        return name
+    if device == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
+    return "bf16" if known.get("amx_bf16") else "fp32"
+
+
+class Backbone(nn.Module):
+    """Base of the backbones: where reduced precision begins and ends.
+
+    With `bf16` the layers inside run in bfloat16 where torch holds that to be safe; the feature map
+    that leaves, and with it every head and loss, is float32, and so are the weights.
+    """
+
+    dim: int
+    precision = "fp32"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[N, 3, T, H, W]` to `[N, D, T', H', W']`, float32."""
+        reduced = resolve_precision(self.precision, x.device.type) == "bf16"
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=reduced):
+            return self.layers(x).float()
+
+
+def conv(
+    c_in: int, c_out: int, kernel: tuple[int, int, int], stride: tuple[int, int, int]
+) -> nn.Conv3d:
+    """Make a convolution without bias whose padding keeps the size at stride 1."""
+    padding = tuple(k // 2 for k in kernel)
+    return nn.Conv3d(c_in, c_out, kernel, stride, padding, bias=False)

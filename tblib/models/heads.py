@@ -1,0 +1,68 @@
+"""From feature maps to numbers: pooling, time slots, projection, classification."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..errors import ConfigError
+
+
+def pool(features: Tensor) -> Tensor:
+    """Average a feature map `[N, D, T', H', W']` over time and space: `[N, D]`."""
+    return features.mean(dim=(2, 3, 4))
+
+
+def time_slots(features: Tensor, slots: int) -> Tensor:
+    """Average a feature map over space and into S equal time slots: `[N, S, D]`.
+
+    Raises:
+        ConfigError: the surviving time steps cannot be divided into S slots.
+    """
+    time = features.shape[2]
+    if time % slots:
+        raise ConfigError(
+            f"the backbone leaves {time} time steps, which cannot make {slots} slots; "
+            "use more frames per clip (pretrain.clip.frames) or fewer slots (pretrain.slots)."
+        )
+    return (
+        features.mean(dim=(3, 4)).unflatten(2, (slots, time // slots)).mean(dim=3).transpose(1, 2)
+    )
+
+
+class ProjectionHead(nn.Module):
+    """Linear, BN, ReLU, Linear, BN, unit length: the space in which contrast is computed.
+
+    Source: the paper's SSL head (section A2), with the backbone's own width as hidden width.
+    """
+
+    def __init__(self, dim: int, out: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(dim, dim),
+            nn.BatchNorm1d(dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(dim, out, bias=False),
+            nn.BatchNorm1d(out),
+        )
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Map features `[N, D_backbone]` to unit vectors `[N, D]`."""
+        return nn.functional.normalize(self.layers(h), dim=1)
+
+
+class Classifier(nn.Module):
+    """Backbone, average over time and space, one linear layer."""
+
+    def __init__(self, net: nn.Module, classes: int):
+        super().__init__()
+        self.backbone = net
+        self.head = nn.Linear(net.dim, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map clips `[N, 3, T, H, W]` to logits `[N, K]`."""
+        return self.head(pool(self.backbone(x)))
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Count trainable and frozen weights."""
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,129 @@
+"""What a clip costs: operations and memory counted, speed measured on this machine.
+
+Operations and memory come from a run of the network on torch's `meta` device, which computes
+shapes only; so they are exact for any size and take a second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..config import Profile
+from ..data import stores
+from ..data.augment import Augment
+from ..models import Classifier, backbone, parameter_count, resolve_precision
+
+BACKWARD = 2  # the backward pass costs two forward passes
+PROBE = {"cpu": 4e9, "cuda": 2e12}  # operations of one step of the measurement
+SECONDS = 0.7  # and how long it is repeated
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip: `flop` of a forward pass, `memory` in bytes that training keeps of it."""
+
+    flop: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """`flops` per second in training, `load` seconds a clip in the input pipeline, and whence."""
+
+    flops: float
+    load: float
+    source: str
+
+
+def network(config: Profile, classes: int = 1, device: str = "meta") -> Classifier:
+    """Build a classifier of the profile's backbone; on `meta` it has shapes and no numbers."""
+    with torch.device(device):
+        return Classifier(backbone(config.model.backbone), classes)
+
+
+def of_clip(config: Profile, frames: int, px: int, device: str) -> Clip:
+    """Count operations and saved activations of a clip of `frames` frames and `px`×`px` pixels."""
+    net = network(config)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.dim() == 5:  # activations; weights are counted once, elsewhere
+            kept[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    counter = FlopCounterMode(display=False)
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with counter, hooks:
+        out = net.backbone.layers(torch.empty(1, 3, frames, px, px, device="meta"))
+    weights = sum(p.untyped_storage().nbytes() for p in net.parameters() if p.dim() == 5)
+    half = resolve_precision(config.model.precision, device) == "bf16"
+    del out
+    memory = max(sum(kept.values()) - weights, 0)
+    return Clip(counter.get_total_flops(), memory / 2 if half else memory)
+
+
+def weights(config: Profile, classes: int) -> int:
+    """Return the bytes of a model's weights."""
+    return 4 * parameter_count(network(config, classes))
+
+
+def measure(config: Profile, device: torch.device) -> Speed:
+    """Train the profile's network on noise for a second and cut clips from noise for a fraction.
+
+    On a CPU the clips are shrunk until a step is short, for operations per second are what is
+    wanted, and CPU time is taken: what a quiet machine would need.
+    """
+    frames, px, limit = config.finetune.clip.frames, config.data.crop_px, PROBE[device.type]
+    while px > 32 and (1 + BACKWARD) * of_clip(config, frames, px, device.type).flop > limit:
+        px //= 2
+    flop = (1 + BACKWARD) * of_clip(config, frames, px, device.type).flop
+    batch = int(np.clip(limit // flop, 1, config.finetune.batch))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.runtime.threads)
+    try:
+        seconds = _step_seconds(config, batch, frames, px, device)
+    finally:
+        torch.set_num_threads(threads)
+    where = f"measured here, {device.type} with {batch} clips of {frames}×{px}×{px}"
+    return Speed(batch * flop / seconds, load_seconds(config, frames), where)
+
+
+def _step_seconds(config: Profile, batch: int, frames: int, px: int, device) -> float:
+    """Return the median time of a training step after one to warm up; on a CPU, of CPU time."""
+    with torch.random.fork_rng(devices=[]):
+        net = Classifier(backbone(config.model.backbone, config.model.precision), 10).to(device)
+        clips = torch.rand(batch, 3, frames, px, px, device=device)
+    clips, times = clips.to(memory_format=torch.channels_last_3d), []
+    clock, workers = time.perf_counter, 1
+    if device.type == "cpu":
+        clock, workers = time.process_time, torch.get_num_threads()
+    begin = time.monotonic()
+    while len(times) < 2 or time.monotonic() - begin < SECONDS:
+        start = clock()
+        net(clips).square().mean().backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append((clock() - start) / workers)
+    return float(np.median(times[1:]))
+
+
+def load_seconds(config: Profile, frames: int) -> float:
+    """Measure the time to cut, augment and, for a JPEG cache, decode one clip."""
+    d, o = config.data, config.finetune
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (frames, 8, 8, 3), dtype=np.uint8)
+    scale = -(-d.cache_px // 8)
+    video = coarse.repeat(scale, 1).repeat(scale, 2)
+    content = stores.encode(video, d.cache_format)
+    augment, times = Augment(d.crop_px, o.crop_min, o.jitter, erase=0.25), []
+    for _ in range(8):
+        start = time.process_time()
+        clip = content if d.cache_format == "raw" else np.asarray(stores.JpegFrames(content))
+        augment(clip, rng)
+        times.append(time.process_time() - start)
+    return float(np.median(times))

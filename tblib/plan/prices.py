@@ -1,0 +1,65 @@
+"""Seconds and bytes of one training, from what a clip costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..config import Profile
+from ..systems import Job
+from . import cost
+from .stages import Stage
+from .videos import Videos
+
+
+class Prices:
+    """Seconds and bytes of a training of one profile."""
+
+    def __init__(self, config: Profile, videos: Videos, speed: cost.Speed, device: str):
+        self.config, self.speed = config, speed
+        px = config.data.crop_px
+        self.frames = {
+            "pretrain": config.pretrain.clip.frames,
+            "other": config.finetune.clip.frames,
+        }
+        self.clip = {k: cost.of_clip(config, n, px, device) for k, n in self.frames.items()}
+        self.weights = cost.weights(config, videos.classes)
+        self.disk = videos.cache
+
+    def row(self, stage: Stage) -> tuple:
+        """Return what a line of the table shows: name, needs, models, steps, clips, …, seconds."""
+        c = self.config
+        todo = [job for folder, job in stage.jobs if not _finished(folder, job)]
+        seconds = sum(map(self.seconds, todo)) / max(1, min(c.runtime.jobs, len(todo)))
+        if stage.jobs and not todo:
+            return (stage.name, stage.after, len(stage.jobs), 0, 0, 0.0, 0.0)
+        other = self.clip["other"].flop / self.speed.flops + self.speed.load
+        seconds += stage.looks * other + stage.seconds
+        clips = sum(job.steps * self.per_step(job) for job in todo)
+        memory = max(map(self.memory, todo), default=0.0)
+        steps = sum(job.steps for job in todo)
+        return (stage.name, stage.after, len(todo), steps, clips, memory, seconds)
+
+    def per_step(self, job: Job) -> int:
+        """Return how many clips a step trains on."""
+        c = self.config
+        if job.method == "timebalance":
+            return c.student.batch_labelled + c.student.batch_unlabelled
+        return c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
+
+    def seconds(self, job: Job) -> float:
+        """Estimate the time of one training alone on this machine; clips are loaded in between."""
+        kind = "other" if job.method in ("timebalance", "supervised") else "pretrain"
+        passes = 1 + cost.BACKWARD + (2 if job.method == "timebalance" else 0)  # two teachers
+        load = self.speed.load * self.frames[kind] / self.frames["other"]
+        each = passes * self.clip[kind].flop / self.speed.flops + load
+        return job.steps * self.per_step(job) * each
+
+    def memory(self, job: Job) -> float:
+        """Estimate the bytes on the device: activations, weights, gradients and two moments."""
+        kind = "other" if job.method in ("timebalance", "supervised") else "pretrain"
+        models = 4 + (2 if job.method == "timebalance" else 0)
+        return self.per_step(job) * self.clip[kind].memory + models * self.weights
+
+
+def _finished(folder: Path, job: Job) -> bool:
+    return (folder / "ckpt" / job.name / "model.json").is_file()
