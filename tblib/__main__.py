@@ -76,15 +76,17 @@ def _overrides(options: argparse.Namespace) -> dict:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from . import chapters, notebooks
+    from . import chapters, notebooks, stopping
 
     for chapter in chapters.numbers(options.chapter):
-        notebooks.execute(
-            chapter, options.profile, options.run_dir, _overrides(options), options.seed
-        )
+        with stopping.raising():
+            notebooks.execute(
+                chapter, options.profile, options.run_dir, _overrides(options), options.seed
+            )
 
 
 def _study(options: argparse.Namespace) -> None:
+    from . import stopping
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
     from .study.record import record
@@ -92,7 +94,8 @@ def _study(options: argparse.Namespace) -> None:
     profile = load_profile(options.profile, _overrides(options), options.seed)
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
-        conduct(profile, folder)
+        with stopping.raising():
+            conduct(profile, folder)
     print(record(profile, folder))
 
 

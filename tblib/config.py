@@ -194,6 +194,7 @@ class Runtime(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     jobs: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1  # per job; results depend on it
+    workers: Annotated[int, Field(ge=0, le=64)] = 0  # loader processes per job; changes speed only
     checkpoint_every: Steps = 200
 
 

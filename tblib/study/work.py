@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from .. import checkpoint, evaluate, reweight
+from .. import checkpoint, evaluate, reweight, stopping
 from ..config import Profile
 from ..features import features, time_retrieval
 from ..io import atomic_write, read_json, sha256, write_json
@@ -66,6 +66,7 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
     if card is None or card["digest"] != mark:
         train_job(config, folder, 2, job, remember=run.device.type == "cpu")
         card = checkpoint.model_card(run.folder(job.name))
+        stopping.check()
     if path.is_file() and read_json(path)["digest"] == mark:
         return
     clips = job.steps * _clips_per_step(config, job)

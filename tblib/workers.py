@@ -1,0 +1,64 @@
+"""Worker processes that train side by side: waiting for them, and stopping them in good order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from . import stopping
+from .errors import Stopped, UserError
+
+
+def call(function: Callable, *arguments: Any) -> Any:
+    """Call a function in a worker that saves and stops when a signal asks it to."""
+    stopping.listen()
+    stopping.check()
+    return function(*arguments)
+
+
+def finished(executor, running: Collection[Future]) -> set[Future]:
+    """Wait up to a second until one of the calls is finished; return those that are.
+
+    Raises:
+        Stopped: a signal came; all workers have saved what they were training.
+    """
+    if stopping.asked():
+        _stop(executor, running)
+    return wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done
+
+
+def result(executor, future: Future, running: Collection[Future], killed: str) -> Any:
+    """Return what a finished call returned.
+
+    Args:
+        running: the calls beside it.
+        killed: what to say if a worker was killed.
+
+    Raises:
+        Stopped: a signal came; all workers have saved what they were training.
+        UserError: a worker was killed, or whatever the call raised.
+    """
+    try:
+        return future.result()
+    except Stopped:
+        _stop(executor, running)
+    except TerminatedWorkerError:
+        stopping.check()
+        raise UserError(killed) from None
+
+
+def _stop(executor, running: Collection[Future]) -> NoReturn:
+    """Pass the request on, wait until everything is saved, and dismiss the workers."""
+    for pid in list(executor._processes):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    wait(running)
+    executor.shutdown(wait=True)  # its workers would refuse further calls
+    stopping.check()
+    raise Stopped("a worker was asked to stop; the same command goes on.")
