@@ -2,6 +2,7 @@
 PYTHON  ?= python3
 PROFILE ?= laptop
 RUN_DIR ?=
+WHERE   ?= local
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
@@ -17,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
+	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  WHERE=local|slurm  UCF101_ROOT=…  PYTHON=python3.11"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
@@ -25,7 +26,7 @@ test: install  ## run every test: unit, notebooks, book
 	$(PY) -m pytest
 
 reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run stopped
-	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"
+	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)"
 
 html: install  ## render the book from the results of PROFILE, without running anything
 	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))"

@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | train | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("action", choices=["info", "build", "verify"])
     _add_profile(data)
     data.set_defaults(command=_data)
+    train = commands.add_parser("train", help="take part in one training; `runtime.launch` uses it")
+    train.add_argument("description", type=Path)
+    train.set_defaults(command=_train)
     record = commands.add_parser("record", help="keep the results of a finished run under results/")
     record.add_argument("run_dir", type=Path)
     record.add_argument("name")
@@ -97,6 +100,12 @@ def _study(options: argparse.Namespace) -> None:
         with stopping.raising():
             conduct(profile, folder)
     print(record(profile, folder))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from .launch import join
+
+    join(options.description)
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ Alone, every function here hands back what it was given.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -49,9 +50,8 @@ def start(device: str) -> None:
 
 
 def end() -> None:
-    """Leave the group, after all have come here."""
+    """Leave the group."""
     if size() > 1:
-        dist.barrier()
         dist.destroy_process_group()
 
 
@@ -89,22 +89,37 @@ def any_asked() -> bool:
 def gather(tensor: Tensor, dim: int = 0) -> Tensor:
     """Put the parts of all processes together along `dim`, in the order of the batch.
 
-    Gradients flow back to the process that a part came from.  Integers have none.
+    Gradients flow back to the process that a part came from.
     """
-    if size() == 1:
-        return tensor
-    if tensor.is_floating_point() and tensor.requires_grad:
-        return torch.cat(collective.all_gather(tensor), dim)
-    tensor = tensor.contiguous()
-    parts = [torch.empty_like(tensor) for _ in range(size())]
-    dist.all_gather(parts, tensor)
-    return torch.cat(parts, dim)
+    return tensor if size() == 1 else _Gather.apply(tensor, dim)
+
+
+class _Gather(torch.autograd.Function):
+    """All-gather; backwards the gradients of all processes are summed and each takes its part.
+
+    `torch.distributed.nn.functional.all_gather` does the same, but over gloo torch 2.11 mixes up
+    the elements of gradients that are dense and not contiguous, which those of v are.
+    """
+
+    @staticmethod
+    def forward(ctx, part: Tensor, dim: int) -> Tensor:
+        ctx.dim, part = dim, part.contiguous()
+        parts = [torch.empty_like(part) for _ in range(size())]
+        dist.all_gather(parts, part)
+        return torch.cat(parts, dim)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total.chunk(size(), ctx.dim)[rank()], None
 
 
 def parallel(method: nn.Module) -> Callable[..., dict[str, Tensor]]:
     """Return what the loop calls: the method, with gradients averaged over processes."""
     if size() == 1:
         return method
+    warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1×1×1 filters: harmless
     return DistributedDataParallel(method, broadcast_buffers=False)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 from joblib.externals.loky import get_reusable_executor
+from torch import nn
 
-from . import checkpoint, semi, stopping, workers
+from . import checkpoint, distributed, launch, semi, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
@@ -52,7 +53,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
     with stopping.listening():
         if run.config.runtime.jobs == 1:
             for job in todo:
-                train_job(run.config, run.dir, run.chapter, job)
+                trainer(run.config)(run.config, run.dir, run.chapter, job)
                 _say(run, job, begin)
         elif todo:
             _side_by_side(run, todo, begin)
@@ -65,10 +66,15 @@ def history(run: Run, name: str) -> pd.DataFrame:
     return pd.DataFrame(read_log(run.folder(name) / "metrics.jsonl"))
 
 
+def trainer(config: Profile) -> Callable[[Profile, Path, int, Job], None]:
+    """Return what trains a job: this process, or those that `runtime.launch` starts."""
+    return launch.train_shared if config.runtime.launch else train_job
+
+
 def train_job(
     config: Profile, folder: Path, chapter: int, job: Job, remember: bool = False
 ) -> None:
-    """Train one job in this process and leave the finished model in the run directory.
+    """Train one job in this process, or its share of it, and leave the model in the run directory.
 
     Args:
         remember: whether teachers keep their answers for other students; changes time only.
@@ -77,33 +83,37 @@ def train_job(
     run = open_run(config, folder, max(chapter, 2))
     place = run.folder(job.name)
     mark = digest(run, job)
-    clear_if_other(place, mark)
+    if distributed.leads():
+        clear_if_other(place, mark)
+    distributed.wait()
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
     method = build_method(run, job, remember)
-    options = {
-        "pretrain": config.pretrain,
-        "supervised": config.finetune,
-        "timebalance": config.student,
-    }
-    o = options[job.method if job.method in semi.METHODS else "pretrain"]
-    plan = Plan(
-        steps=job.steps,
-        lr=o.lr * getattr(method, "rate", 1.0),
-        weight_decay=o.weight_decay,
-        seed=job.seed,
-        folder=place,
-        checkpoint_every=config.runtime.checkpoint_every,
-        workers=config.runtime.workers,
-        watch_every=job.watch,
-        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
-    )
-    learner = fit(method, run.pool, plan, device)
+    learner = fit(method, run.pool, _plan(run, job, method), device)
+    if not distributed.leads():
+        return
     for teacher in method.teachers if remember and job.teachers else ():
         teacher.save()
     card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
     checkpoint.save_model(place, learner.state_dict(), card)
     checkpoint.drop_states(place)
+
+
+def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
+    c, place = run.config, run.folder(job.name)
+    options = {"pretrain": c.pretrain, "supervised": c.finetune, "timebalance": c.student}
+    o = options[job.method if job.method in semi.METHODS else "pretrain"]
+    return Plan(
+        steps=job.steps,
+        lr=o.lr * getattr(method, "rate", 1.0),
+        weight_decay=o.weight_decay,
+        seed=job.seed,
+        folder=place,
+        checkpoint_every=c.runtime.checkpoint_every,
+        watch_every=job.watch,
+        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
+        workers=c.runtime.workers,
+    )
 
 
 def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
@@ -147,7 +157,7 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
         unfinished = {job.name for job in [*waiting, *running.values()]}
         for job in [job for job in waiting if not unfinished & set(job.needs)]:
             waiting.remove(job)
-            call = (train_job, run.config, run.dir, run.chapter, job)
+            call = (trainer(run.config), run.config, run.dir, run.chapter, job)
             running[executor.submit(workers.call, *call)] = job
         done = workers.finished(executor, running)
         _show(run, jobs, begin)
