@@ -12,9 +12,8 @@ things make that so:
 Gathering sums the gradients of N equal losses, averaging divides by N: the result is the gradient
 of the loss of the whole batch, for weights before and after the gathering.
 
-torch's own collectives are used.  accelerate would add a dependency and a configuration file of the
-user's to what are, with per-sample seeds and own checkpoints, a gather and a wrapper.
-Alone, every function here hands back what it was given.
+torch's own collectives are used: beside per-sample seeds and own checkpoints accelerate would bring
+little but a user's configuration file.  Alone, every function here hands back what it was given.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from collections.abc import Callable
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn import functional as collective
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
@@ -36,11 +34,7 @@ from .errors import ConfigError
 
 
 def start(device: str) -> None:
-    """Join the processes that torchrun started, over NCCL on GPUs and gloo on CPUs.
-
-    Args:
-        device: `auto`, `cpu` or `cuda`, as in the profile.
-    """
+    """Join the processes that torchrun started, over NCCL on GPUs, over gloo on `cpu`."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return
     cuda = device != "cpu" and torch.cuda.is_available()
@@ -143,23 +137,21 @@ def _of_all(norm: _BatchNorm) -> _BatchNorm:
 
 
 class SharedBatchNorm(_BatchNorm):
-    """Batch norm over the parts of all processes, on any device; torch's own needs CUDA.
+    """Batch norm over the parts of all processes on any device; torch's own needs CUDA.
 
-    Mean and variance are averages of equal parts through a differentiable all-reduce, so autograd
-    does the rest.
+    Mean and variance are averages over equal parts, by an all-reduce with a gradient.
     """
 
-    def _check_input_dim(self, _: Tensor) -> None:
-        """Accept what the three batch norms of torch accept."""
-
+    def _check_input_dim(self, _: Tensor) -> None: ...
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `[N, C, ...]` per channel C; in eval mode by the running statistics."""
         if not self.training:
             return super().forward(x)
         dims = [d for d in range(x.dim()) if d != 1]
         shape = [1, -1, *[1] * (x.dim() - 2)]
-        mean = _average(x.mean(dims))
-        centred = x - mean.view(shape)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # bfloat16 cannot add so many
+        mean = _average(wide.mean(dims))
+        centred = wide - mean.view(shape)
         var = _average(centred.square().mean(dims))
         with torch.no_grad():
             n = size() * x.numel() // x.shape[1]
@@ -167,11 +159,13 @@ class SharedBatchNorm(_BatchNorm):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var * n / (n - 1), self.momentum)
         scale = (var + self.eps).rsqrt() * self.weight
-        return centred * scale.view(shape) + self.bias.view(shape)
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
 
 def _average(part: Tensor) -> Tensor:
-    return collective.all_reduce(part) / size()
+    from torch.distributed.nn.functional import all_reduce  # slow to import, seldom needed
+
+    return all_reduce(part) / size()
 
 
 def own_part(whole: DataLoader) -> DataLoader:
@@ -182,29 +176,25 @@ def own_part(whole: DataLoader) -> DataLoader:
     """
     if size() == 1:
         return whole
-    return DataLoader(
-        whole.dataset,
-        batch_sampler=_Part(whole.batch_sampler, rank(), size()),
-        num_workers=whole.num_workers,
-        collate_fn=whole.collate_fn,
-    )
+    same = {"num_workers": whole.num_workers, "collate_fn": whole.collate_fn}
+    return DataLoader(whole.dataset, batch_sampler=_Part(whole.batch_sampler), **same)
 
 
 class _Part:
-    """The n-th of equal parts of every batch."""
+    """This process's part of every batch."""
 
-    def __init__(self, batches, number: int, parts: int):
-        self.batches, self.number, self.parts = batches, number, parts
-
-    def __iter__(self):
-        for batch in self.batches:
-            length, rest = divmod(len(batch), self.parts)
-            if rest:
-                raise ConfigError(
-                    f"a batch of {len(batch)} cannot be divided among {self.parts} processes; "
-                    f"choose batch sizes that are multiples of {self.parts}."
-                )
-            yield batch[self.number * length : (self.number + 1) * length]
+    def __init__(self, batches):
+        self.batches = batches
 
     def __len__(self) -> int:
         return len(self.batches)
+
+    def __iter__(self):
+        for batch in self.batches:
+            length, rest = divmod(len(batch), size())
+            if rest:
+                raise ConfigError(
+                    f"a batch of {len(batch)} cannot be divided among {size()} processes; choose "
+                    f"batch sizes that are multiples of {size()}."
+                )
+            yield batch[rank() * length : (rank() + 1) * length]

@@ -8,6 +8,7 @@ A chapter always runs with `notebooks/` as working folder, as it does in Jupyter
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
 import os
 import signal
@@ -52,7 +53,9 @@ class ThisPython(AsyncKernelManager):
     async def start_kernel(self, **options: Any) -> None:
         """Start the kernel and pass signals on to it: it saves, where nbclient would end it."""
         await super().start_kernel(**options)
+        loop = asyncio.get_running_loop()
         for number in stopping.SIGNALS:
+            loop.remove_signal_handler(number)
             signal.signal(number, self._pass_on)
         if stopping.asked():
             self._pass_on(signal.SIGTERM)

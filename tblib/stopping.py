@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from .errors import Stopped
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGUSR1") if hasattr(signal, n))
 _asked: list[int] = []  # signals that came while listening
 _listening = False
 

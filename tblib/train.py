@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint, distributed, stopping
+from . import checkpoint, distributed, stopping, workers
 from .data.loader import ClipSamples, loader, to_device
 from .errors import Stopped, UserError
 
@@ -26,8 +26,7 @@ class Plan:
     """How long and how fast: steps, AdamW settings, seed, and where the states go.
 
     `watch(step, learner)` is called every `watch_every` steps with the learner in eval mode; it
-    may measure, not change.  `workers` processes prepare batches, 0 = this one; no result depends
-    on it.
+    may measure, not change.  `workers` processes prepare batches (0: this one); results stay.
     """
 
     steps: int
@@ -79,7 +78,7 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     first, pending = _resume(method, optimiser, plan)
     log = _Log(plan.folder / "metrics.jsonl", first, plan.log_every, pending)
     forward = distributed.parallel(method)
-    with stopping.listening():
+    with stopping.listening(), workers.loading():
         for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
             torch.manual_seed(plan.seed * 1_000_003 + step)
             for group in optimiser.param_groups:
@@ -115,23 +114,9 @@ def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
     for number, stream in enumerate(streams.values()):
         samples = ClipSamples(videos.cache, videos.labels, stream, plan.seed + 7919 * number)
         whole = loader(samples, videos.rows(stream.pool), first, plan.steps, plan.workers)
-        loaders.append(distributed.own_part(whole))
-        loaders[-1].worker_init_fn = stopping.ignore
-    for step in zip(*map(_whole_batches, loaders), strict=True):
+        loaders.append(workers.loaders(distributed.own_part(whole)))
+    for step in zip(*loaders, strict=True):
         yield {name: to_device(batch, device) for name, batch in zip(streams, step, strict=True)}
-
-
-def _whole_batches(loader) -> Iterator[tuple[Tensor, ...]]:
-    """Yield batches; say in one sentence that a process which prepares them was killed."""
-    try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
-            raise
-        raise UserError(
-            "a process that prepares batches was killed, usually for lack of memory; lower "
-            "runtime.workers and run the same command again: it goes on from the last saved state."
-        ) from None
 
 
 def _check(loss: Tensor, learner: nn.Module, step: int, batches: dict, plan: Plan) -> None:
@@ -175,21 +160,20 @@ class _Log:
 
     def __init__(self, path: Path, first: int, every: int, pending: list[dict[str, Tensor]]):
         self.path, self.every, self.pending = path, every, pending
-        if not distributed.leads():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in read_log(path) if line["step"] <= first]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        if distributed.leads():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = [line for line in read_log(path) if line["step"] <= first]
+            path.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
         """Remember the values; write their mean when it is time."""
         self.pending.append({name: value.detach() for name, value in values.items()})
         if (step + 1) % self.every == 0 or last:
             mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
+            self.pending.clear()
             if distributed.leads():
                 with self.path.open("a") as file:
                     file.write(json.dumps({"step": step + 1, **mean}) + "\n")
-            self.pending.clear()
 
 
 def read_log(path: Path) -> list[dict]:

@@ -1,15 +1,17 @@
-"""Worker processes that train side by side: waiting for them, and stopping them in good order."""
+"""Worker processes, those that train side by side and those that load: stopped in good order."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Collection
+import sys
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from torch.utils.data import DataLoader
 
 from . import stopping
 from .errors import Stopped, UserError
@@ -62,3 +64,25 @@ def _stop(executor, running: Collection[Future]) -> NoReturn:
     executor.shutdown(wait=True)  # its workers would refuse further calls
     stopping.check()
     raise Stopped("a worker was asked to stop; the same command goes on.")
+
+
+def loaders(loader: DataLoader) -> DataLoader:
+    """Prepare the processes of a loader: started also from a worker, deaf to signals."""
+    if loader.num_workers:  # joblib's workers have a default of their own, of no use here
+        loader.multiprocessing_context = "fork" if sys.platform == "linux" else "spawn"
+        loader.worker_init_fn = stopping.ignore
+    return loader
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Say in one sentence that a loader was killed; torch raises it wherever the program is."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise UserError(
+            "a process that prepares batches was killed, usually for lack of memory; lower "
+            "runtime.workers and run the same command again: it goes on from the last saved state."
+        ) from None

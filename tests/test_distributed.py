@@ -1,19 +1,25 @@
 """Two processes that share every batch train what one process trains."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import torch
 from helpers import fake_pool, tiny_profile
 from torch import nn
 
-from tblib import distributed
+from tblib import checkpoint, distributed
 from tblib.data.loader import ClipSamples, loader
-from tblib.errors import ConfigError
+from tblib.errors import ConfigError, Stopped
+from tblib.jobs import run_jobs
 from tblib.pretrain import METHODS
+from tblib.runs import open_run
+from tblib.systems import Job
 from tblib.train import read_log
 
 TESTS = Path(__file__).parent
@@ -21,6 +27,7 @@ NAMES = [
     *("invariant", "distinctive", "cvrl", "transformations", "clip_order"),
     *("supervised", "timebalance"),
 ]
+LAUNCH = "torchrun --standalone --nproc-per-node=2"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
@@ -106,3 +113,37 @@ def test_shared_batch_norm_is_batch_norm(monkeypatch, shape):
             torch.testing.assert_close(a, b)
     for key, value in plain.state_dict().items():
         torch.testing.assert_close(shared.state_dict()[key], value)
+
+
+def test_a_launched_training_stops_when_asked_and_ends_like_one_process(
+    tmp_path, tiny_root, monkeypatch
+):
+    """Real torchrun from within a run; the signal comes to the process that started it."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    job = Job("model", "supervised", steps=12, seed=0)
+
+    def open_folder(name, launch):
+        config = tiny_profile(
+            data__dataset="ucf101", data__root=str(tiny_root), runtime__launch=launch
+        )
+        return open_run(config, tmp_path / name, 1)
+
+    alone, pair = open_folder("alone", ""), open_folder("pair", LAUNCH)
+    expected = run_jobs(alone, [job])["model"]
+    log = pair.folder("model") / "metrics.jsonl"
+
+    def ask():
+        limit = time.monotonic() + 500
+        while not read_log(log) and time.monotonic() < limit:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=ask).start()
+    with pytest.raises(Stopped, match="the same command goes on"):
+        run_jobs(pair, [job])
+    state = checkpoint.latest_state(pair.folder("model"))
+    assert 0 < state["step"] < 12
+    found = run_jobs(pair, [job])["model"]
+    assert found.step.tolist() == expected.step.tolist()
+    assert found.loss.tolist() == pytest.approx(expected.loss.tolist(), rel=0.02)
+    assert pair.has_model("model")
