@@ -3,6 +3,7 @@ PYTHON  ?= python3
 PROFILE ?= laptop
 RUN_DIR ?=
 REPOSITORY ?=
+WHERE   ?= local
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
@@ -18,8 +19,8 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  PLAN=1  UCF101_ROOT=…  PYTHON=python3.11"
-	@echo "  REPOSITORY=https://… (launch buttons of the book)"
+	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  PLAN=1  WHERE=local|slurm"
+	@echo "  UCF101_ROOT=…  PYTHON=python3.11  REPOSITORY=https://… (launch buttons of the book)"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
@@ -27,7 +28,8 @@ test: install  ## run every test: unit, notebooks, book
 	$(PY) -m pytest
 
 reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
-	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" $(if $(PLAN),--plan)
+	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)" \
+	  $(if $(PLAN),--plan)
 
 html: install  ## render the book from the results of PROFILE, without running anything
 	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))" \

@@ -38,5 +38,7 @@ for number, name in NAMES.items():
             run_dir=RUN,
         threads: 2
         shell:
-            "{params.python:q} -m tblib run {params.number} --profile {params.profile:q}"
-            " --run-dir {params.run_dir:q} 2>&1 | tee {log:q} | sed -u 's/^/[{params.number}] /'"
+            # A signal to all processes must leave the chapter someone to talk to while it saves.
+            "trap : TERM USR1; {params.python:q} -m tblib run {params.number}"
+            " --profile {params.profile:q} --run-dir {params.run_dir:q} 2>&1"
+            " | (trap '' TERM USR1; tee {log:q} | sed -u 's/^/[{params.number}] /')"

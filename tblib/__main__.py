@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | plan | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | train | plan | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
     _add_profile(data)
     data.set_defaults(command=_data)
+    train = commands.add_parser("train", help="take part in one training; `runtime.launch` uses it")
+    train.add_argument("description", type=Path)
+    train.set_defaults(command=_train)
     record = commands.add_parser("record", help="keep the results of a finished run under results/")
     record.add_argument("run_dir", type=Path)
     record.add_argument("name")
@@ -85,15 +88,17 @@ def _overrides(options: argparse.Namespace) -> dict:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from . import chapters, notebooks
+    from . import chapters, notebooks, stopping
 
     for chapter in chapters.numbers(options.chapter):
-        notebooks.execute(
-            chapter, options.profile, options.run_dir, _overrides(options), options.seed
-        )
+        with stopping.raising():
+            notebooks.execute(
+                chapter, options.profile, options.run_dir, _overrides(options), options.seed
+            )
 
 
 def _study(options: argparse.Namespace) -> None:
+    from . import stopping
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
     from .study.record import record
@@ -101,7 +106,8 @@ def _study(options: argparse.Namespace) -> None:
     profile = load_profile(options.profile, _overrides(options), options.seed)
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
-        conduct(profile, folder)
+        with stopping.raising():
+            conduct(profile, folder)
     print(record(profile, folder))
 
 
@@ -113,6 +119,12 @@ def _plan(options: argparse.Namespace) -> None:
         raise ConfigError(f"--tflops {options.tflops} must be above 0, for example 150.")
     profile = load_profile(options.profile, _overrides(options), options.seed)
     print(plan(profile, options.run_dir or runs_home() / profile.name, options.tflops))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from .launch import join
+
+    join(options.description)
 
 
 def _doctor(_: argparse.Namespace) -> int:

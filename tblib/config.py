@@ -134,7 +134,10 @@ class Runtime(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     jobs: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1  # per job; results depend on it
+    workers: Annotated[int, Field(ge=0, le=64)] = 0  # loader processes per job; changes speed only
     checkpoint_every: Steps = 200
+    # Starts each training on several processes, e.g. "torchrun --standalone --nproc-per-node=4".
+    launch: str = ""
 
 
 class Profile(Section):

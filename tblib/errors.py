@@ -36,6 +36,15 @@ class CheckpointError(UserError):
     """A checkpoint is absent, damaged or belongs to another model."""
 
 
+class Stopped(UserError):
+    """A signal asked the program to stop; everything is saved and the same command goes on.
+
+    The exit code is EX_TEMPFAIL, "try again later", on which schedulers may requeue.
+    """
+
+    exit_code = 75
+
+
 class DecodeError(DataError):
     """A video file could not be read completely.
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from torch import nn
 
-from . import checkpoint, semi
+from . import checkpoint, distributed, launch, semi, stopping, workers
 from .config import Profile
-from .errors import MissingStage, UserError
+from .errors import MissingStage
 from .evaluate import accuracy
 from .io import atomic_write
 from .models import Classifier
@@ -29,6 +28,11 @@ from .reuse import clear_if_other, digest
 from .runs import Run, open_run
 from .systems import Job, build_method, classify
 from .train import Plan, fit, read_log
+
+_KILLED = (
+    "the process that trained {!r} or one beside it was killed, usually for lack of memory; lower "
+    "runtime.jobs or a batch size and run the chapter again: it goes on from the last saved state."
+)
 
 
 def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
@@ -40,17 +44,20 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
     Raises:
         MissingStage: a job needs a model that neither exists nor is among the jobs.
         UserError: a training failed, or its process was killed.
+        Stopped: a signal came; every training saved its state and goes on from there.
     """
     _check_needs(run, jobs)
     run.pool  # noqa: B018  decode once, before workers ask for the same frames
     begin = time.monotonic()
     todo = _unfinished(run, jobs)
-    if run.config.runtime.jobs == 1:
-        for job in todo:
-            train_job(run.config, run.dir, run.chapter, job)
-            _say(run, job, begin)
-    elif todo:
-        _side_by_side(run, todo, begin)
+    with stopping.listening():
+        if run.config.runtime.jobs == 1:
+            for job in todo:
+                trainer(run.config)(run.config, run.dir, run.chapter, job)
+                _say(run, job, begin)
+        elif todo:
+            _side_by_side(run, todo, begin)
+        stopping.check()
     return {job.name: history(run, job.name) for job in jobs}
 
 
@@ -59,43 +66,54 @@ def history(run: Run, name: str) -> pd.DataFrame:
     return pd.DataFrame(read_log(run.folder(name) / "metrics.jsonl"))
 
 
+def trainer(config: Profile) -> Callable[[Profile, Path, int, Job], None]:
+    """Return what trains a job: this process, or those that `runtime.launch` starts."""
+    return launch.train_shared if config.runtime.launch else train_job
+
+
 def train_job(
     config: Profile, folder: Path, chapter: int, job: Job, remember: bool = False
 ) -> None:
-    """Train one job in this process and leave the finished model in the run directory.
+    """Train one job in this process, or its share of it, and leave the model in the run directory.
 
     Args:
         remember: whether teachers keep their answers for other students; changes time only.
     """
+    stopping.check()
     run = open_run(config, folder, max(chapter, 2))
     place = run.folder(job.name)
     mark = digest(run, job)
-    clear_if_other(place, mark)
+    if distributed.leads():
+        clear_if_other(place, mark)
+    distributed.wait()
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
     method = build_method(run, job, remember)
-    options = {
-        "pretrain": config.pretrain,
-        "supervised": config.finetune,
-        "timebalance": config.student,
-    }
-    o = options[job.method if job.method in semi.METHODS else "pretrain"]
-    plan = Plan(
-        steps=job.steps,
-        lr=o.lr * getattr(method, "rate", 1.0),
-        weight_decay=o.weight_decay,
-        seed=job.seed,
-        folder=place,
-        checkpoint_every=config.runtime.checkpoint_every,
-        watch_every=job.watch,
-        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
-    )
-    learner = fit(method, run.pool, plan, device)
+    learner = fit(method, run.pool, _plan(run, job, method), device)
+    if not distributed.leads():
+        return
     for teacher in method.teachers if remember and job.teachers else ():
         teacher.save()
     card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
     checkpoint.save_model(place, learner.state_dict(), card)
     checkpoint.drop_states(place)
+
+
+def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
+    c, place = run.config, run.folder(job.name)
+    options = {"pretrain": c.pretrain, "supervised": c.finetune, "timebalance": c.student}
+    o = options[job.method if job.method in semi.METHODS else "pretrain"]
+    return Plan(
+        steps=job.steps,
+        lr=o.lr * getattr(method, "rate", 1.0),
+        weight_decay=o.weight_decay,
+        seed=job.seed,
+        folder=place,
+        checkpoint_every=c.runtime.checkpoint_every,
+        watch_every=job.watch,
+        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
+        workers=c.runtime.workers,
+    )
 
 
 def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
@@ -139,23 +157,14 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
         unfinished = {job.name for job in [*waiting, *running.values()]}
         for job in [job for job in waiting if not unfinished & set(job.needs)]:
             waiting.remove(job)
-            running[executor.submit(train_job, run.config, run.dir, run.chapter, job)] = job
-        done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+            call = (trainer(run.config), run.config, run.dir, run.chapter, job)
+            running[executor.submit(workers.call, *call)] = job
+        done = workers.finished(executor, running)
         _show(run, jobs, begin)
         for future in done:
-            _collect(run, future, running.pop(future), begin)
-
-
-def _collect(run: Run, future: Future, job: Job, begin: float) -> None:
-    try:
-        future.result()
-    except TerminatedWorkerError:
-        raise UserError(
-            f"the process that trained {job.name!r} or one beside it was killed, usually for lack "
-            "of memory; lower runtime.jobs or a batch size and run the chapter again: it goes on "
-            "from the last saved state."
-        ) from None
-    _say(run, job, begin)
+            job = running.pop(future)
+            workers.result(executor, future, running, _KILLED.format(job.name))
+            _say(run, job, begin)
 
 
 def _show(run: Run, jobs: list[Job], begin: float) -> None:

@@ -8,10 +8,14 @@ A chapter always runs with `notebooks/` as working folder, as it does in Jupyter
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,11 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
+from . import stopping
 from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
 from .config import Profile
-from .errors import ConfigError, UserError, did_you_mean
+from .errors import ConfigError, Stopped, UserError, did_you_mean
 from .io import atomic_write
 from .profiles import load_profile, runs_home
 
@@ -44,6 +49,22 @@ class ThisPython(AsyncKernelManager):
         """Describe the kernel: this Python, and plain lines instead of progress bars."""
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, env={"TB_PROGRESS": "0"}, metadata=ENCRYPTION, **LANGUAGE)
+
+    async def start_kernel(self, **options: Any) -> None:
+        """Start the kernel and pass signals on to it: it saves, where nbclient would end it."""
+        await super().start_kernel(**options)
+        loop = asyncio.get_running_loop()
+        for number in stopping.SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, self._pass_on)
+        if stopping.asked():
+            self._pass_on(signal.SIGTERM)
+
+    def _pass_on(self, number: int, *_) -> None:
+        """Ask the whole group, the kernel and the workers that train for it."""
+        stopping.ask(number)
+        with suppress(ProcessLookupError):
+            os.killpg(self.provisioner.pgid, signal.SIGTERM)
 
     @default("transport_encryption")
     def _encrypt(self) -> str:
@@ -113,6 +134,7 @@ def execute(
     Raises:
         ConfigError: unknown chapter, profile, setting or parameter name.
         UserError: a cell failed, or another process is running this chapter.
+        Stopped: a signal came; what was training is saved.
     """
     path, changes = source(chapter), dict(overrides or {})
     config = load_profile(profile, changes, seed)  # says what is wrong before a kernel starts
@@ -157,6 +179,9 @@ def _run(path: Path, notebook: nbformat.NotebookNode, values: dict, folder: Path
     partial = folder / "logs" / f"{path.stem}.part.ipynb"
     try:
         _papermill(notebook, partial, values)
+    except Stopped:
+        partial.unlink(missing_ok=True)
+        raise
     except PapermillExecutionError as error:
         partial.replace(failed)
         raise UserError(_sentence(path, error, failed)) from None
@@ -174,18 +199,25 @@ def _run(path: Path, notebook: nbformat.NotebookNode, values: dict, folder: Path
 
 
 def _papermill(notebook: nbformat.NotebookNode, output: Path, values: dict) -> None:
-    from papermill import execute_notebook
+    from papermill import PapermillExecutionError, execute_notebook
 
-    execute_notebook(
-        notebook,
-        output,
-        parameters=values,
-        kernel_name=KERNEL["name"],
-        kernel_manager_class=ThisPython,
-        progress_bar=False,
-        stdout_file=sys.stdout,
-        cwd=FOLDER,
-    )
+    with stopping.listening():
+        try:
+            execute_notebook(
+                notebook,
+                output,
+                parameters=values,
+                kernel_name=KERNEL["name"],
+                kernel_manager_class=ThisPython,
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                cwd=FOLDER,
+            )
+        except (PapermillExecutionError, RuntimeError) as error:
+            stopping.check()  # a kernel that was not training simply died
+            if getattr(error, "ename", "") == "Stopped":
+                raise Stopped(error.evalue) from None
+            raise
 
 
 def _sentence(path: Path, error: Any, failed: Path) -> str:

@@ -41,6 +41,7 @@ def digest(run: Run, job: Job) -> str:
         [
             sections,
             c.runtime.threads,
+            c.runtime.launch,
             described,
             inputs,
             frames,

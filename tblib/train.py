@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint
+from . import checkpoint, distributed, stopping, workers
 from .data.loader import ClipSamples, loader, to_device
-from .errors import UserError
+from .errors import Stopped, UserError
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Plan:
     """How long and how fast: steps, AdamW settings, seed, and where the states go.
 
     `watch(step, learner)` is called every `watch_every` steps with the learner in eval mode; it
-    may measure, not change.
+    may measure, not change.  `workers` processes prepare batches (0: this one); results stay.
     """
 
     steps: int
@@ -37,6 +37,7 @@ class Plan:
     checkpoint_every: int = 200
     watch_every: int = 0
     watch: Callable[[int, nn.Module], None] | None = None
+    workers: int = 0
 
     @property
     def log_every(self) -> int:
@@ -67,29 +68,43 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
 
     Raises:
         UserError: the loss or its gradient became infinite or not a number; the last state is kept.
+        Stopped: a signal came; the state after the step in progress is saved.
     """
+    distributed.share(method.learner)
     method.to(device).train()
     optimiser = torch.optim.AdamW(
         method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True
     )
     first, pending = _resume(method, optimiser, plan)
     log = _Log(plan.folder / "metrics.jsonl", first, plan.log_every, pending)
-    for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
-        torch.manual_seed(plan.seed * 1_000_003 + step)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, plan)
-        values = method(**batches)
-        optimiser.zero_grad(set_to_none=True)
-        values["loss"].backward()
-        _check(values["loss"], method.learner, step, batches, plan)
-        optimiser.step()
-        log.add(step, values, last=step == plan.steps - 1)
-        if plan.watch_every and (step + 1) % plan.watch_every == 0:
-            plan.watch(step + 1, method.learner.eval())
-            method.train()
-        if (step + 1) % plan.checkpoint_every == 0 and step + 1 < plan.steps:
-            _save(method, optimiser, log, plan, step + 1)
+    forward = distributed.parallel(method)
+    with stopping.listening(), workers.loading():
+        for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
+            torch.manual_seed(plan.seed * 1_000_003 + step)
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(step, plan)
+            values = forward(**batches)
+            optimiser.zero_grad(set_to_none=True)
+            values["loss"].backward()
+            _check(values["loss"], method.learner, step, batches, plan)
+            optimiser.step()
+            log.add(step, values, last=step == plan.steps - 1)
+            _after(step + 1, method, optimiser, log, plan)
     return method.learner.eval()
+
+
+def _after(step: int, method: nn.Module, optimiser, log: _Log, plan: Plan) -> None:
+    """Watch, save, stop: whatever is due after `step` steps."""
+    if plan.watch_every and step % plan.watch_every == 0 and distributed.leads():
+        plan.watch(step, method.learner.eval())
+        method.train()
+    if step == plan.steps:
+        return
+    stop = distributed.any_asked()
+    if stop or step % plan.checkpoint_every == 0:
+        _save(method, optimiser, log, plan, step)
+    if stop:
+        raise Stopped(f"stopped at step {step} of {plan.steps}, saved; the same command goes on.")
 
 
 def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
@@ -98,7 +113,8 @@ def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
     loaders = []
     for number, stream in enumerate(streams.values()):
         samples = ClipSamples(videos.cache, videos.labels, stream, plan.seed + 7919 * number)
-        loaders.append(loader(samples, videos.rows(stream.pool), first, plan.steps))
+        whole = loader(samples, videos.rows(stream.pool), first, plan.steps, plan.workers)
+        loaders.append(workers.loaders(distributed.own_part(whole)))
     for step in zip(*loaders, strict=True):
         yield {name: to_device(batch, device) for name, batch in zip(streams, step, strict=True)}
 
@@ -118,6 +134,8 @@ def _check(loss: Tensor, learner: nn.Module, step: int, batches: dict, plan: Pla
 
 
 def _save(method, optimiser, log: _Log, plan: Plan, step: int) -> None:
+    if not distributed.leads():
+        return
     state = {
         "learner": method.learner.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -141,19 +159,21 @@ class _Log:
     """One JSON line every few steps: the mean of each value since the last line."""
 
     def __init__(self, path: Path, first: int, every: int, pending: list[dict[str, Tensor]]):
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.every, self.pending = path, every, pending
-        kept = [line for line in read_log(path) if line["step"] <= first]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        if distributed.leads():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = [line for line in read_log(path) if line["step"] <= first]
+            path.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
         """Remember the values; write their mean when it is time."""
         self.pending.append({name: value.detach() for name, value in values.items()})
         if (step + 1) % self.every == 0 or last:
             mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
-            with self.path.open("a") as file:
-                file.write(json.dumps({"step": step + 1, **mean}) + "\n")
             self.pending.clear()
+            if distributed.leads():
+                with self.path.open("a") as file:
+                    file.write(json.dumps({"step": step + 1, **mean}) + "\n")
 
 
 def read_log(path: Path) -> list[dict]:

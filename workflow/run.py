@@ -63,11 +63,11 @@ def hold(folder: Path) -> None:
     os.set_inheritable(handle, True)
 
 
-def command(folder: Path, profile: str) -> list[str]:
-    """Return the Snakemake command line."""
+def command(folder: Path, profile: str, where: str = "local") -> list[str]:
+    """Return the Snakemake command line; `where` is a folder of settings beside this file."""
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", "Snakefile"),
-        *("--profile", "workflow/local", "--directory", str(ROOT)),
+        *("--profile", f"workflow/{where}", "--directory", str(ROOT)),
         *("--config", f"run_dir={folder}", f"profile={profile}"),
     ]
 
@@ -78,6 +78,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--run-dir", default="", help="default: runs/<profile>")
     parser.add_argument("--plan", action="store_true", help="graph, disk and hours; run nothing")
+    parser.add_argument("--where", default="local", choices=["local", "slurm"])
     arguments, extra = parser.parse_known_args(argv)
     try:
         profile = load_profile(arguments.profile)
@@ -95,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     if profile.study is not None:  # a graph of its own: hundreds of trainings of seconds each
         study = ["-m", "tblib", "study", "--profile", arguments.profile, "--run-dir", str(folder)]
         os.execv(sys.executable, [sys.executable, *study, *extra])
-    line = command(folder, arguments.profile)
+    line = command(folder, arguments.profile, arguments.where)
     # We hold the folder, so a Snakemake lock on it was left by a killed run.
     subprocess.run([*line, "--unlock"], check=True, stderr=subprocess.DEVNULL)
     os.execv(sys.executable, line + extra)

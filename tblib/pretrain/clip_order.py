@@ -19,6 +19,7 @@ from ..data.augment import Augment, centre_crop
 from ..data.cache import FrameCache
 from ..data.clips import ClipTuple
 from ..data.loader import Batch, Stream, to_input
+from ..distributed import gather
 from ..models import pool, starting_backbone
 
 ORDERS = torch.tensor(list(permutations(range(3))))  # [6, 3]: which clip is shown 1st, 2nd, 3rd
@@ -73,7 +74,7 @@ class ClipOrder(nn.Module):
         Features are shuffled instead of clips: every clip is encoded alone, so it is the same.
         Orders come from torch's generator on the CPU, which the loop seeds anew for every step.
         """
-        features = self.learner.features(videos.clips[0])
+        features = gather(self.learner.features(videos.clips[0]))
         order = torch.randint(len(ORDERS), features.shape[:1]).to(features.device)
         logits = self.learner(shuffled(features, order))
         right = (logits.argmax(1) == order).float().mean()

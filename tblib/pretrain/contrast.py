@@ -9,6 +9,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import SparseDense
 from ..data.loader import Batch, Stream
+from ..distributed import gather
 from ..models import ProjectionHead, pool, starting_backbone, time_slots
 
 
@@ -78,10 +79,11 @@ class TemporalContrast(nn.Module):
 
         Returns:
             z `[2, B, D]` of the global clips, their slots u and the local clips v, both
-            `[2, B, S, D]`.
+            `[2, B, S, D]`; in a training on several processes of all their videos.
         """
         s, b = self.options.slots, clips.shape[1]
         z, u = self.learner.embed(clips[:2].flatten(0, 1), s)
         local = pool(self.learner.backbone(clips[2:].flatten(0, 1)))
         v = self.learner.head(local).unflatten(0, (2, s, b)).transpose(1, 2)
-        return z.unflatten(0, (2, b)), u.unflatten(0, (2, b)), v
+        z, u = z.unflatten(0, (2, b)), u.unflatten(0, (2, b))
+        return gather(z, 1), gather(u, 1), gather(v, 1)

@@ -16,6 +16,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import ClipPair
 from ..data.loader import Batch, Stream
+from ..distributed import gather
 from ..models import pool
 from .contrast import Encoder
 
@@ -54,7 +55,7 @@ class CVRL(nn.Module):
         """
         clips = videos.clips.flatten(0, 1)
         z = self.learner.head(pool(self.learner.backbone(clips)))
-        first, second = z.unflatten(0, (2, -1))
+        first, second = gather(z.unflatten(0, (2, -1)), 1)
         loss = losses.nt_xent(first, second, self.options.temperature)
         return {"loss": loss, "right": retrieval(first.detach(), second.detach())}
 

@@ -14,6 +14,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import TRANSFORMATIONS, Transformed
 from ..data.loader import Batch, Stream
+from ..distributed import gather
 from ..errors import ConfigError
 from ..models import pool, starting_backbone
 
@@ -83,8 +84,10 @@ class Transformations(nn.Module):
     def forward(self, **batches: Batch) -> dict[str, Tensor]:
         """Return the total `loss`, its two parts, and shares of right answers (`right_…`)."""
         clips = [batches[f"skip{skip}"].clips for skip in self.skips]
-        logits, speed_logits = self.learner(torch.cat([part.flatten(0, 1) for part in clips]))
-        label, speed = labels(len(self.skips), clips[0].shape[1], logits.device)
+        parts = self.learner(torch.cat([part.flatten(0, 1) for part in clips]))
+        kinds = len(self.skips) * len(TRANSFORMATIONS)
+        logits, speed_logits = (gather(p.unflatten(0, (kinds, -1)), 1).flatten(0, 1) for p in parts)
+        label, speed = labels(len(self.skips), len(logits) // kinds, logits.device)
         parts = {
             "transformation": cross_entropy(logits, label),
             "speed": cross_entropy(speed_logits, speed, ignore_index=UNDEFINED),

@@ -12,6 +12,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import RandomClip
 from ..data.loader import Batch, Stream
+from ..distributed import gather
 from ..models import Classifier, starting_backbone
 
 
@@ -41,6 +42,6 @@ class Supervised(nn.Module):
 
     def forward(self, labelled: Batch) -> dict[str, Tensor]:
         """Return the cross-entropy and the share of clips classified right."""
-        logits = self.learner(labelled.clips[0])
-        right = (logits.argmax(1) == labelled.label).float().mean()
-        return {"loss": cross_entropy(logits, labelled.label), "accuracy": right}
+        logits, label = gather(self.learner(labelled.clips[0])), gather(labelled.label)
+        right = (logits.argmax(1) == label).float().mean()
+        return {"loss": cross_entropy(logits, label), "accuracy": right}

@@ -14,6 +14,7 @@ from ..config import Profile
 from ..data.augment import Augment
 from ..data.clips import RandomClip
 from ..data.loader import Batch, Stream
+from ..distributed import gather
 from ..losses import kl_distance, squared_distance
 from ..models import Classifier, starting_backbone
 from ..reweight import mix
@@ -71,7 +72,8 @@ class TimeBalance(nn.Module):
         clips = torch.cat([labelled.clips[0], unlabelled.clips[0]])
         target = self.target(clips, torch.cat([labelled.row, unlabelled.row]))
         p_l, p_u = target.split([len(q_l), len(q_u)])
-        supervised = cross_entropy(q_l, labelled.label)
+        q_l, q_u, p_l, p_u, label = map(gather, (q_l, q_u, p_l, p_u, labelled.label))
+        supervised = cross_entropy(q_l, label)
         distil_l, distil_u = self._distance(q_l, p_l), self._distance(q_u, p_u)
         o = self.options
         loss = supervised + o.weight_labelled * distil_l + o.weight_unlabelled * distil_u

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from .. import stopping, workers
 from ..config import Profile
-from ..errors import ConfigError, UserError
+from ..errors import ConfigError
 from ..io import write_json
 from ..pretrain import METHODS
 from ..runs import Run, open_run
 from . import grid, work
 
 FIRST = ("bound", "main", "controls")
+_KILLED = (
+    "the process that worked on {!r} or one beside it was killed, usually for lack of memory; "
+    "lower runtime.jobs and start the study again: it goes on."
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def conduct(config: Profile, folder: Path) -> None:
     Raises:
         ConfigError: the profile has no section `study`.
         UserError: a worker was killed.
+        Stopped: a signal came; everything is saved.
     """
     if config.study is None:
         raise ConfigError(
@@ -51,7 +55,8 @@ def conduct(config: Profile, folder: Path) -> None:
     next(iter(units.values())).pool  # noqa: B018  decode once, before workers ask
     tasks = list(plan(config, units))
     print(f"{len(tasks)} tasks in {len(units)} units under {folder}", flush=True)
-    _execute(tasks, config.runtime.jobs)
+    with stopping.listening():
+        _execute(tasks, config.runtime.jobs)
 
 
 def every_unit(config: Profile) -> list[tuple[int, float]]:
@@ -168,19 +173,19 @@ def _cost(run: Run, job) -> float:
     return job.steps * per_step
 
 
-def _execute(tasks: list[Task], workers: int) -> None:
-    executor = get_reusable_executor(max_workers=workers, timeout=120)
+def _execute(tasks: list[Task], jobs: int) -> None:
+    executor = get_reusable_executor(max_workers=jobs, timeout=120)
     waiting, running, finished = _unique(tasks), {}, set()
     begin, total, done = time.monotonic(), sum(task.cost for task in waiting), 0.0
     count = len(waiting)
     while waiting or running:
-        for task in [t for t in waiting if finished.issuperset(t.needs)][: workers - len(running)]:
+        for task in [t for t in waiting if finished.issuperset(t.needs)][: jobs - len(running)]:
             waiting.remove(task)
-            running[executor.submit(task.call, *task.arguments)] = (task, time.monotonic())
-        complete, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in complete:
+            future = executor.submit(workers.call, task.call, *task.arguments)
+            running[future] = (task, time.monotonic())
+        for future in workers.finished(executor, running):
             task, since = running.pop(future)
-            _result(future, task)
+            workers.result(executor, future, running, _KILLED.format(task.name))
             finished.add(task.name)
             done += task.cost
             elapsed = time.monotonic() - begin
@@ -198,13 +203,3 @@ def _unique(tasks: list[Task]) -> list[Task]:
     for task in tasks:
         kept.setdefault(task.name, task)
     return list(kept.values())
-
-
-def _result(future, task: Task) -> None:
-    try:
-        future.result()
-    except TerminatedWorkerError:
-        raise UserError(
-            f"the process that worked on {task.name!r} or one beside it was killed, usually for "
-            "lack of memory; lower runtime.jobs and start the study again: it goes on."
-        ) from None

@@ -14,11 +14,12 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from .. import checkpoint, evaluate, reweight
+from .. import checkpoint, evaluate, reweight, stopping
 from ..config import Profile
 from ..features import features, time_retrieval
 from ..io import atomic_write, read_json, sha256, write_json
 from ..jobs import train_job
+from ..launch import train_shared
 from ..reuse import digest
 from ..runs import Run, open_run
 from ..semi import METHODS as CLASSIFIERS
@@ -64,8 +65,12 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
     path = folder / "study" / f"{name}.json"
     card, mark = checkpoint.model_card(run.folder(job.name)), digest(run, job)
     if card is None or card["digest"] != mark:
-        train_job(config, folder, 2, job, remember=run.device.type == "cpu")
+        if config.runtime.launch:
+            train_shared(config, folder, 2, job)
+        else:
+            train_job(config, folder, 2, job, remember=run.device.type == "cpu")
         card = checkpoint.model_card(run.folder(job.name))
+        stopping.check()
     if path.is_file() and read_json(path)["digest"] == mark:
         return
     clips = job.steps * _clips_per_step(config, job)

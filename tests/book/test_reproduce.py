@@ -1,5 +1,6 @@
 """The graph of chapters: complete, resumable, and done only once."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import sys
 import time
 
 import pytest
+import yaml
 from smoke import ROOT, reproduce
 
 from tblib.chapters import chapters
@@ -105,3 +107,42 @@ def test_a_bad_profile_is_one_sentence(tmp_path, profile, sentence):
     assert sentence in done.stdout
     assert len(done.stdout.strip().splitlines()) == 1
     assert not (tmp_path / "x").exists()
+
+
+SAVING = """
+import signal, sys, time
+def save(*_):
+    time.sleep(0.5)
+    print("saved")
+    sys.exit(75)
+signal.signal(signal.SIGTERM, save)
+print("training", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_signal_to_all_processes_of_a_chapter_lets_it_save_and_be_heard(tmp_path):
+    """The shell and the programs that log its output must outlive the chapter."""
+    (tmp_path / "chapter.py").write_text(SAVING)
+    lines = (ROOT / "Snakefile").read_text().split("shell:")[1].splitlines()
+    shell = ast.literal_eval("(" + "".join(x for x in lines if not x.strip().startswith("#")) + ")")
+    shell = shell.replace("{params.python:q} -m tblib", f"{sys.executable} {tmp_path}/chapter.py")
+    shell = re.sub(r"\{[^}]+\}", "x", shell.replace("{log:q}", str(tmp_path / "log")))
+    process = subprocess.Popen(["bash", "-c", f"set -euo pipefail; {shell}"],
+                               start_new_session=True, stdout=subprocess.DEVNULL)  # fmt: skip
+    deadline = time.monotonic() + 60
+    while "training" not in ((tmp_path / "log").read_text() if (tmp_path / "log").exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(60) == 75
+    assert "saved" in (tmp_path / "log").read_text()
+
+
+def test_every_place_to_run_has_its_settings(program, tmp_path):
+    for where in ("local", "slurm"):
+        assert f"workflow/{where}" in program.command(tmp_path, "smoke", where)
+        settings = yaml.safe_load((ROOT / "workflow" / where / "config.yaml").read_text())
+        assert settings["rerun-incomplete"] is True
+    assert "--signal=TERM@" in settings["default-resources"]["slurm_extra"]
+    assert settings["retries"] > 0

@@ -1,10 +1,19 @@
 """Chapters as programs: parameters are checked first, results appear whole or not at all."""
 
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
 import nbformat
 import pytest
 
 import tblib.chapters
 import tblib.notebooks
+from tblib import checkpoint
+from tblib.__main__ import main
 from tblib.chapters import numbers, source
 from tblib.errors import ConfigError, UserError
 from tblib.notebooks import defaults, drop_injected, execute, inputs, read
@@ -148,3 +157,37 @@ def test_pairing_keeps_outputs_of_unchanged_cells(folder, tmp_path):
     assert pair() == ["01_first"]
     cells = nbformat.read(folder / "01_first.ipynb", as_version=4).cells
     assert [bool(c.get("outputs")) for c in cells if c.cell_type == "code"] == [False, True, False]
+
+
+TRAIN = """
+from pathlib import Path
+import torch
+from helpers import TinyMethod, fake_pool
+from tblib.train import Plan, fit
+place = Path(run_dir) / "ckpt" / "endless"
+fit(TinyMethod(), fake_pool(8), Plan(10**6, 1e-3, 0.0, 0, place), torch.device("cpu"))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_reaches_the_training_in_the_kernel(folder, tmp_path, monkeypatch, number):
+    """The first process of `python -m tblib run` is signalled; the kernel saves, then all end."""
+    tests = Path(__file__).resolve().parents[1]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tests), str(tests.parent)]))
+    append(folder, TRAIN)
+    run = tmp_path / "run"
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: sys.exit(main(["run", "1", "--run-dir", str(run)]))
+    )
+    process.start()
+    limit = time.monotonic() + 400
+    while not (run / "ckpt" / "endless" / "metrics.jsonl").is_file():
+        assert process.is_alive() and time.monotonic() < limit
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(process.pid, number)
+    process.join(100)
+    assert process.exitcode == 75
+    assert checkpoint.latest_state(run / "ckpt" / "endless")["step"] > 0
+    assert [path.name for path in (run / "logs").iterdir() if "ipynb" in path.name] == []
+    assert not (run / "notebooks").exists()

@@ -1,0 +1,94 @@
+"""Stopping in good order: a scheduler that wants its machine back sends SIGTERM or SIGUSR1.
+
+A training remembers the signal, ends its step, saves its state and raises `Stopped`; the program
+then exits with code 75 (EX_TEMPFAIL of sysexits.h: try again later), and the same command goes on.
+Whatever is not a training is cut short at once: files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .errors import Stopped
+
+SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGUSR1") if hasattr(signal, n))
+_asked: list[int] = []  # signals that came while listening
+_listening = False
+
+
+def asked() -> bool:
+    """Say whether a signal has asked this process to stop."""
+    return bool(_asked)
+
+
+def ask(number: int, *_) -> None:
+    """Note that a signal came."""
+    _asked.append(number)
+
+
+def check() -> None:
+    """Stop here if a signal asked for it: for places with nothing to save.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    if _asked:
+        raise Stopped(f"stopped by {signal.Signals(_asked[0]).name}; the same command goes on.")
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Remember the signals instead of dying of them; inside another `listening` nothing changes.
+
+    Only a main thread can listen; in others this does nothing.
+    """
+    global _listening
+    if _listening or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _listening = True
+    try:
+        with _handled(ask):
+            yield
+    finally:
+        _listening = False
+        _asked.clear()
+
+
+@contextmanager
+def raising() -> Iterator[None]:
+    """Turn the signals into `Stopped` wherever the main thread is, except inside `listening`."""
+
+    def stop(number: int, _) -> None:
+        raise Stopped(f"stopped by {signal.Signals(number).name}; the same command goes on.")
+
+    with _handled(stop):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old or signal.SIG_DFL)
+
+
+def listen() -> None:
+    """Listen from now on: for worker processes, which are ended by the process they work for."""
+    global _listening
+    if not _listening:
+        _listening = True
+        for number in SIGNALS:
+            signal.signal(number, ask)
+
+
+def ignore(*_) -> None:
+    """Leave the signals to the parent: for loaders, which must serve the step in progress."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,46 @@
+"""What each process of a shared training does in `test_distributed.py`; also run as one alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from helpers import fake_pool, tiny_profile
+
+from tblib import distributed, pretrain, semi
+from tblib.models import Backbone, Classifier, backbone
+from tblib.train import Plan, fit
+
+# In float32 sums of another order are soon other weights: AdamW turns a gradient near zero into a
+# whole step.  In float64 ten steps keep eight digits, unless something is wrong.
+Backbone.forward = lambda self, x: self.layers(x.double())
+VIDEOS, STEPS = 24, 10
+EVEN = {"clip_order": {"pretrain__slots": 2}}  # batches that two processes can halve
+
+
+def build(name: str):
+    """Build a method from seed 0, for two classes and frozen teachers of other seeds."""
+    config = tiny_profile(**EVEN.get(name, {}))
+    torch.manual_seed(0)
+    if name in pretrain.METHODS:
+        return pretrain.METHODS[name](config)
+    if name == "supervised":
+        return semi.Supervised(config, 2)
+    teachers = tuple(Classifier(backbone("tiny_r3d"), 2) for _ in range(2))
+    return semi.TimeBalance(config, 2, teachers, torch.linspace(0, 1, VIDEOS))
+
+
+def main(folder: Path, names: list[str]) -> None:
+    """Train every method for ten steps; the first process leaves its log and weights."""
+    distributed.start("cpu")
+    for name in names:
+        plan = Plan(STEPS, 1e-3, 0.01, 0, folder / name, checkpoint_every=4)
+        learner = fit(build(name).double(), fake_pool(VIDEOS, 8), plan, torch.device("cpu"))
+        if distributed.leads():
+            torch.save(learner.state_dict(), folder / name / "final.pt")
+    distributed.end()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
