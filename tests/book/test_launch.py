@@ -4,6 +4,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -21,6 +22,9 @@ from tblib.errors import ConfigError  # noqa: E402
 from tblib.notebooks import read  # noqa: E402
 
 URL = "https://github.com/owner/name"
+
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
@@ -65,7 +69,8 @@ def small_book(folder, config):
     settings.pop("bibtex_bibfiles")
     settings["sphinx"]["config"]["extensions"].remove("sphinxcontrib.bibtex")
     config.write_text(yaml.safe_dump(settings))
-    line = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(folder), "--quiet"]
+    program = Path(sys.executable).with_name("jupyter-book")
+    line = [str(program), "build", str(folder), "--quiet"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return folder / "_build" / "html"
