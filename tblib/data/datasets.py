@@ -19,9 +19,8 @@ from .hmdb51 import hmdb51
 from .kinetics import HOW_TO_GET as GET_KINETICS
 from .kinetics import kinetics400
 from .lists import read_classes, read_list
-from .table import COLUMNS, VideoSet, assemble, folder_files
-
-__all__ = ["COLUMNS", "VideoSet", "folder", "hmdb51", "kinetics400", "load", "ucf101"]
+from .table import COLUMNS as COLUMNS
+from .table import VideoSet, assemble, folder_files
 
 HOW_TO_GET = (
     "Download UCF101 from https://www.crcv.ucf.edu/data/UCF101.php and unpack UCF101.rar and "

@@ -11,27 +11,17 @@ from pathlib import Path
 import torch
 
 from ..errors import ConfigError, did_you_mean
-from .base import Backbone, resolve_precision
-from .heads import Classifier, ProjectionHead, parameter_count, pool, time_slots
+from .base import Backbone as Backbone
+from .base import resolve_precision as resolve_precision
+from .heads import Classifier as Classifier
+from .heads import ProjectionHead as ProjectionHead
+from .heads import parameter_count as parameter_count
+from .heads import pool as pool
+from .heads import time_slots as time_slots
 from .resnets import R3D18, TSMR18, R2Plus1D34
 from .slow import SlowFastR50, SlowR50
 from .tiny import TinyR3D
 from .weights import load_torchvision
-
-__all__ = [
-    "BACKBONES",
-    "Backbone",
-    "Classifier",
-    "ProjectionHead",
-    "R3D18",
-    "TinyR3D",
-    "backbone",
-    "parameter_count",
-    "pool",
-    "resolve_precision",
-    "starting_backbone",
-    "time_slots",
-]
 
 BACKBONES = {
     "tiny_r3d": TinyR3D,

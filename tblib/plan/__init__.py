@@ -1,8 +1,8 @@
 """What a run will do and take, before it starts: `python -m tblib plan --profile …`.
 
 Steps and clips follow from the settings; operations and memory are counted, speed is measured on
-this machine or stated by the user (`tblib.plan.cost`).  Hours are an estimate: evaluation and drawing
-are counted roughly, and a busy machine is slower.
+this machine or stated by the user (`tblib.plan.cost`).  Hours are an estimate: evaluation and
+drawing are counted roughly, and a busy machine is slower.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .. import runtime
 from ..config import Profile
 from ..data import stores
 from ..data.augment import Augment
@@ -94,7 +95,8 @@ def measure(config: Profile, device: torch.device) -> Speed:
 
 
 def _step_seconds(config: Profile, batch: int, frames: int, px: int, device) -> float:
-    """Return the median time of a training step after one to warm up; on a CPU, of CPU time."""
+    """Return the shortest time of a training step, on a CPU of CPU time; neighbours only add."""
+    runtime.keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         net = Classifier(backbone(config.model.backbone, config.model.precision), 10).to(device)
         clips = torch.rand(batch, 3, frames, px, px, device=device)
@@ -103,13 +105,13 @@ def _step_seconds(config: Profile, batch: int, frames: int, px: int, device) -> 
     if device.type == "cpu":
         clock, workers = time.process_time, torch.get_num_threads()
     begin = time.monotonic()
-    while len(times) < 2 or time.monotonic() - begin < SECONDS:
+    while len(times) < 4 or time.monotonic() - begin < SECONDS:
         start = clock()
         net(clips).square().mean().backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         times.append((clock() - start) / workers)
-    return float(np.median(times[1:]))
+    return min(times)
 
 
 def load_seconds(config: Profile, frames: int) -> float:

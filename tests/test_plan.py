@@ -1,0 +1,144 @@
+"""The plan of a run: counted, not guessed; and it makes nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import tiny_profile
+from smoke import ROOT
+
+from tblib.__main__ import main
+from tblib.chapters import chapters
+from tblib.errors import DataError
+from tblib.plan import cost, plan, stages
+from tblib.plan.prices import Prices
+from tblib.plan.videos import count_videos
+from tblib.profiles import load_profile, profile_names
+from tblib.systems import Job
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path, monkeypatch):
+    """No real data, and folders of its own."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TB_RUNS", str(tmp_path / "runs"))
+    for name in ("UCF101_ROOT", "HMDB51_ROOT", "KINETICS400_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    assert not (tmp_path / "data").exists() and not (tmp_path / "runs").exists()
+
+
+def test_the_plan_knows_every_training_of_a_recorded_run():
+    record = json.loads((ROOT / "results" / "stickactions-laptop.json").read_text())
+    jobs = [job for part in stages.chapter_jobs(load_profile("laptop")).values() for job in part]
+    assert {job.name: job.steps for job in jobs} == {
+        training["name"]: training["steps"] for training in record["trainings"]
+    }
+
+
+@pytest.mark.parametrize(
+    "backbone, frames, px, gflop, megabytes",
+    [
+        ("r3d_18", 16, 112, 86.3, 85),
+        ("slow_r50", 8, 224, 83.5, 350),
+        ("slow_r50", 8, 112, 22.0, 89),
+    ],
+)
+def test_operations_and_memory_are_those_of_the_literature(backbone, frames, px, gflop, megabytes):
+    """slow_r50 at 8×256×256 is published with 54.5 G multiply-adds; memory is at 16 bit."""
+    config = load_profile("smoke", {"model.backbone": backbone, "model.precision": "bf16"})
+    clip = cost.of_clip(config, frames, px, "cuda")
+    assert clip.flop / 1e9 == pytest.approx(gflop, rel=0.01)
+    assert clip.memory / 1e6 == pytest.approx(megabytes, rel=0.05)
+    assert cost.of_clip(config.model_copy(update={"model": config.model.model_copy(
+        update={"precision": "fp32"})}), frames, px, "cpu").memory == 2 * clip.memory  # fmt: skip
+
+
+def prices(config, flops=1e12):
+    return Prices(config, count_videos(config), cost.Speed(flops, 1e-3, "stated"), "cpu")
+
+
+def test_time_follows_from_steps_clips_and_speed():
+    config = tiny_profile(finetune__batch=8, student__batch_labelled=4, student__batch_unlabelled=4)
+    slow, fast = prices(config, 1e9), prices(config, 2e9)
+    teacher = Job("teacher_invariant", "supervised", 100, 0)
+    student = Job("student_average", "timebalance", 100, 0)
+    flop = slow.clip["other"].flop
+    assert slow.seconds(teacher) == pytest.approx(800 * (3 * flop / 1e9 + 1e-3))
+    assert fast.seconds(teacher) == pytest.approx(800 * (3 * flop / 2e9 + 1e-3))
+    assert slow.seconds(student) == pytest.approx(800 * (5 * flop / 1e9 + 1e-3)), "two teachers"
+    pretraining = Job("ssl_joint", "joint", 10, 0)
+    assert slow.per_step(pretraining) == 10 * config.pretrain.batch
+    assert slow.memory(pretraining) > slow.memory(teacher) > 4 * slow.weights
+
+
+def test_finished_trainings_cost_nothing(tmp_path):
+    config = tiny_profile()
+    folder = tmp_path / "run"
+    chosen = list(stages.chapter_stages(config, count_videos(config), folder))
+    before = {row[0]: row for row in map(prices(config).row, chosen)}
+    (folder / "ckpt/ssl_joint").mkdir(parents=True)
+    (folder / "ckpt/ssl_joint/model.json").write_text("{}")
+    after = {row[0]: row for row in map(prices(config).row, chosen)}
+    name = "02_ssl_pretraining"
+    assert before[name][2] == 3 and after[name][2] == 2 and after[name][-1] < before[name][-1]
+    assert all(before[n] == after[n] for n in before if n != name)
+
+
+def test_smoke_is_planned_with_a_measured_speed(capsys):
+    assert main(["plan", "--profile", "smoke"]) == 0
+    out = capsys.readouterr().out
+    assert "TFLOP/s in training (measured here, cpu" in out
+    assert "videos   32 for training, 16 for testing (from the settings)" in out
+    first = [line.split()[0] for line in out.splitlines() if line[:1] == "0"]
+    assert first == [path.stem for path in chapters().values()]
+    assert "frame cache 16 MB (raw, 40 px)" in out and "in all" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["ucf101", "hmdb51", "kinetics400"])
+def test_paper_scale_is_planned_without_the_data(name):
+    text = plan(load_profile(name), Path("nowhere"), tflops=150)
+    assert "published numbers; the videos are not here" in text and "(stated)" in text
+    assert "jpeg" in text and "GiB" in text
+    assert not Path("nowhere").exists()
+
+
+def test_a_folder_without_videos_cannot_be_planned():
+    with pytest.raises(DataError, match="needs data.root"):
+        plan(tiny_profile(data__dataset="folder"), Path("nowhere"), tflops=1)
+
+
+def test_videos_that_are_here_are_counted(tiny_root):
+    videos = count_videos(tiny_profile(data__dataset="ucf101", data__root=str(tiny_root)))
+    assert (videos.train, videos.test, videos.classes, videos.source) == (12, 4, 2, "counted")
+    assert videos.frames == pytest.approx(16 * 11.5, rel=0.1)
+
+
+def test_a_study_is_planned_by_training_with_all_its_units():
+    config = load_profile("laptop-study")
+    found = {stage.name: stage for stage in stages.study_stages(config, Path("nowhere"))}
+    units = len(config.study.seeds) * (len(config.study.fractions) + len(config.study.sweep))
+    assert len(found["student_reweighted"].jobs) == units
+    assert len(found["ssl_joint"].jobs) == len(config.study.seeds)
+    assert "ssl_joint" in found["student_reweighted"].after
+    assert len({folder for folder, _ in found["student_reweighted"].jobs}) == units
+    assert not Path("nowhere").exists()
+
+
+def test_a_wrong_speed_is_refused(capsys):
+    assert main(["plan", "--tflops", "-1"]) == 2
+    assert "must be above 0" in capsys.readouterr().err
+
+
+def test_make_reproduce_can_plan_without_running(tmp_path):
+    line = [sys.executable, "workflow/run.py", "--profile", "smoke", "--plan"]
+    done = subprocess.run([*line, "--run-dir", str(tmp_path / "r")], cwd=ROOT, text=True,
+                          capture_output=True, check=True)  # fmt: skip
+    assert "plan of smoke" in done.stdout and "07_ablations" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
+def test_profiles_of_paper_scale_are_there():
+    assert {"gpu", "ucf101", "hmdb51", "kinetics400"} <= set(profile_names())
