@@ -152,7 +152,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         index = build(arguments.run.absolute(), arguments.out.absolute(), arguments.allow_stale)
     except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     print(f"The book is ready: open {index}")
 
 

@@ -9,17 +9,22 @@ from pathlib import Path
 
 from .errors import ConfigError, UserError
 
+INTERRUPTED = 130  # what shells report after Ctrl-C
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and returns a non-zero code."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
-    except UserError as error:
+    except (UserError, OSError) as error:
         if options.debug:
             raise
         print(f"tblib: {error}", file=sys.stderr)
-        return error.exit_code
+        return UserError.exit_code
+    except KeyboardInterrupt:
+        print("tblib: interrupted; the same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,6 +90,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
+    from .io import held
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
     from .study.record import record
@@ -92,7 +98,8 @@ def _study(options: argparse.Namespace) -> None:
     profile = load_profile(options.profile, _overrides(options), options.seed)
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
-        conduct(profile, folder)
+        with held(folder / ".study.lock", f"the study in {folder}"):
+            conduct(profile, folder)
     print(record(profile, folder))
 
 
@@ -117,7 +124,8 @@ def _data(options: argparse.Namespace) -> int:
         print(f"{videos.name} in {videos.root}: {len(videos.table)} videos\n{counts}")
         return 0
     if options.action == "verify":
-        checked = manifest.verify(videos, profile.runtime.jobs)
+        record = data_home() / "cache" / str(profile.data.cache_px) / cache.manifest_name(videos)
+        checked = manifest.verify(videos, profile.runtime.jobs, manifest.read(record))
         bad = checked[checked.reason != ""]
         for video in bad.itertuples():
             print(f"{video.path}: {video.detail} [{video.reason}]")

@@ -22,7 +22,7 @@ from . import checkpoint, semi
 from .config import Profile
 from .errors import MissingStage, UserError
 from .evaluate import accuracy
-from .io import atomic_write
+from .io import atomic_write, held, sweep
 from .models import Classifier
 from .progress import interactive
 from .reuse import clear_if_other, digest
@@ -66,11 +66,20 @@ def train_job(
 
     Args:
         remember: whether teachers keep their answers for other students; changes time only.
+
+    Raises:
+        UserError: another process is training the same job in this run directory.
     """
     run = open_run(config, folder, max(chapter, 2))
-    place = run.folder(job.name)
-    mark = digest(run, job)
+    place = run.folder(job.name).resolve()  # a unit of a study may share another's model
+    with held(place.parent / f".{place.name}.lock", f"training {job.name!r} in {run.dir}"):
+        _train(run, job, place, remember)
+
+
+def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
+    config, mark = run.config, digest(run, job)
     clear_if_other(place, mark)
+    sweep(place)
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)
     method = build_method(run, job, remember)

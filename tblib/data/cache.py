@@ -3,6 +3,7 @@
 `folder/<px>/<first two digits>/<sha256 of the video file>.npy` holds the uint8 frames
 `[N, h, w, 3]` of one video.  The name follows from the content, each file appears complete or not
 at all, so a killed build goes on where it stopped and two builds at once end with the same files.
+The file's own SHA-256 stands beside it and is compared when a process first reads the file.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import hashlib
 import re
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..errors import DataError, DecodeError
-from ..io import atomic_write
+from ..io import atomic_write, sha256
 from . import manifest
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
@@ -42,8 +44,37 @@ class FrameCache:
         return len(self._files)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Return the frames of table row `index`: read-only uint8 memmap `[N, h, w, 3]`."""
-        return np.load(self._files[index], mmap_mode="r")
+        """Return the frames of table row `index`: read-only uint8 memmap `[N, h, w, 3]`.
+
+        Raises:
+            DataError: the file is gone, or changed since it was written.
+        """
+        try:
+            place = Path(self._files[index])
+            _check_content(place, place.stat().st_mtime_ns)
+            return np.load(place, mmap_mode="r")
+        except OSError as error:
+            raise DataError(
+                f"cached frames cannot be read ({error}); run the same command again and they are "
+                "decoded anew."
+            ) from None
+
+
+@cache
+def _check_content(place: Path, changed: int) -> None:
+    """Compare a cache file with the SHA-256 beside it, once in each process and for each change."""
+    if _noted(place) != sha256(place):
+        for path in (place, place.with_suffix(".sha256")):
+            path.unlink(missing_ok=True)
+        raise DataError(
+            f"cached frames {place} were damaged: their SHA-256 is not the one noted. The file was "
+            "removed; run the same command again and it is decoded anew."
+        )
+
+
+def _noted(place: Path) -> str:
+    note = place.with_suffix(".sha256")
+    return note.read_text(errors="replace").strip() if note.is_file() else ""
 
 
 def build(videos, px: int, folder: Path, workers: int = 2) -> FrameCache:
@@ -103,6 +134,10 @@ def _cache_one(name: str, path: str, px: int, folder: Path) -> dict | DecodeErro
         if shape is None:
             frames = decode()
             atomic_write(place, lambda temporary: np.save(temporary, frames))
+            digest = sha256(place)
+            atomic_write(
+                place.with_suffix(".sha256"), lambda temporary: temporary.write_text(digest)
+            )
             shape = frames.shape
         return shape[0]
 
@@ -124,7 +159,12 @@ def _place(folder: Path, digest: str) -> Path:
 
 
 def _intact_shape(place: Path, px: int) -> tuple[int, ...] | None:
-    """Return the shape of a complete cache file; None if it is absent, or damaged and named so."""
+    """Return the shape of a complete cache file; None if it is absent, or damaged and named so.
+
+    A file without a SHA-256 beside it was left by a kill, or by versions that wrote none.
+    """
+    if not place.with_suffix(".sha256").is_file():
+        return None
     try:
         array = np.load(place, mmap_mode="r")
         complete = place.stat().st_size == array.offset + array.nbytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -61,10 +61,12 @@ def read(path: Path) -> dict[str, dict]:
     """
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False)[COLUMNS]
+        table = table[table["sha256"].str.fullmatch("[0-9a-f]{64}").astype(bool)]
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError) as error:
-        print(f"manifest {path} is damaged ({error}); its videos are checked again.", flush=True)
+    except (ValueError, KeyError, OSError, OverflowError) as error:
+        said = str(error).partition("\n")[0]
+        print(f"manifest {path} is damaged ({said}); its videos are checked again.", flush=True)
         return {}
     return {item["video"]: item for item in table.to_dict("records")}
 
@@ -91,38 +93,56 @@ def unchanged(known: dict | None, path) -> bool:
         return False
 
 
-def verify(videos, workers: int = 2) -> pd.DataFrame:
-    """Decode every video of a `VideoSet` completely and report on each file.
+def verify(videos, workers: int = 2, known: dict[str, dict] | None = None) -> pd.DataFrame:
+    """Decode every video of a `VideoSet` completely, twice, and report on each file.
 
     Args:
         videos: the dataset.
-        workers: processes to use.
+        workers: processes to use; at least two, so that one that hangs can be ended.
+        known: rows of an earlier manifest.  A file whose content differs from it though size and
+            time of change do not was damaged on the disk.
 
     Returns:
         One row per video: `COLUMNS`, then `reason` and `detail`, both "" for a good file.
     """
-    pairs = zip(videos.table["video"], videos.table["path"], strict=True)
-    reports = run_all(_report, list(pairs), workers, "verify")
+    pairs = list(zip(videos.table["video"], videos.table["path"], strict=True))
+    known = known or {}
+    todo = [(name, path, known.get(name)) for name, path in pairs]
+    reports = run_all(_report, todo, max(workers, 2), "verify", _as_row)
     return pd.DataFrame(reports, columns=[*COLUMNS, "reason", "detail"])
 
 
-def run_all(function, arguments: list[tuple], workers: int, desc: str) -> list:
+def run_all(
+    function,
+    arguments: list[tuple],
+    workers: int,
+    desc: str,
+    hung: Callable[[str, DecodeError], object] | None = None,
+) -> list:
     """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
+
+    Args:
+        hung: makes the result of a call that hangs, from its name and the error; the processes
+            are ended and the others go on.  By default the error is raised.
 
     Raises:
         DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
     """
-    if not arguments:
-        return []
     limit = HANG_SECONDS if workers > 1 else None  # within this process nothing can be stopped
-    parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
-    results = parallel(delayed(_single_threaded)(function, *item) for item in arguments)
     done = []
-    try:
-        done.extend(track(results, desc, total=len(arguments)))
-    except (TimeoutError, multiprocessing.TimeoutError):
-        detail = f"decoding it did not end within {HANG_SECONDS} s"
-        raise DecodeError(arguments[len(done)][1], "unreadable", detail) from None
+    while len(done) < len(arguments):
+        rest = arguments[len(done) :]
+        parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
+        results = parallel(delayed(_single_threaded)(function, *item) for item in rest)
+        try:
+            done.extend(track(results, desc, total=len(rest)))
+        except (TimeoutError, multiprocessing.TimeoutError):
+            name, path = arguments[len(done)][:2]
+            detail = f"decoding it did not end within {HANG_SECONDS} s"
+            error = DecodeError(path, "timeout", detail)
+            if hung is None:
+                raise error from None
+            done.append(hung(name, error))
     return done
 
 
@@ -132,9 +152,18 @@ def _single_threaded(function, *arguments):
     return function(*arguments)
 
 
-def _report(name: str, path: str) -> dict:
+def _report(name: str, path: str, known: dict | None) -> dict:
     try:
-        return row(name, path) | {"reason": "", "detail": ""}
+        found = row(name, path)
+        container.check_clean(path)
+        if unchanged(known, path) and known["sha256"] != found["sha256"]:
+            detail = "its bytes are not those it was first read with; copy it again"
+            raise DecodeError(path, "changed", detail)
+        return found | {"reason": "", "detail": ""}
     except DecodeError as error:
-        blank = dict.fromkeys(COLUMNS, np.nan) | {"video": name, "path": path}
-        return blank | {"reason": error.reason, "detail": error.detail}
+        return _as_row(name, error)
+
+
+def _as_row(name: str, error: DecodeError) -> dict:
+    blank = dict.fromkeys(COLUMNS, np.nan) | {"video": name, "path": error.path}
+    return blank | {"reason": error.reason, "detail": error.detail}
