@@ -13,16 +13,22 @@ export UCF101_ROOT UCF101_LISTS TB_DATA TB_RUNS
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install book html test lab reproduce notebooks lint clean
+.PHONY: help install book html test test-nightly scorecard lab reproduce notebooks lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  UCF101_ROOT=…  PYTHON=python3.11"
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
 test: install  ## run every test: unit, notebooks, book
 	$(PY) -m pytest
+
+test-nightly: install  ## run the long fault tests as well: 100 kills, every write point, deep fuzzing
+	$(PY) -m pytest tests/faults -m "nightly or not nightly"
+
+scorecard: install  ## test-nightly and the book's tests; writes results/reliability.json
+	TB_SCORECARD=1 $(PY) -m pytest tests/faults tests/book -m "nightly or not nightly"
 
 reproduce: install  ## run the chapters of PROFILE; goes on where an earlier run stopped
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)"

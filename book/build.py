@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pages
+import promises
 
 from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
@@ -82,6 +83,8 @@ def stage_prose(run: Path, staging: Path, banner: str) -> None:
     pages.hero(staging / "book" / "hero.png")
     (staging / "book" / "status.md").write_text(pages.status(run))
     (staging / "book" / "results.md").write_text(pages.results(run, ROOT / "results"))
+    reliability = staging / "book" / "reliability.md"
+    reliability.write_text(promises.fill(reliability.read_text(), ROOT / "results"))
     for page in (staging / "book").glob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")

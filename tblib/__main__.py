@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("run_dir", type=Path)
     record.add_argument("name")
     record.set_defaults(command=_record)
+    for command in commands.choices.values():  # also after the command, where people put it
+        command.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
     return parser
 
 

@@ -7,7 +7,6 @@ The note is written last, so a checkpoint without a matching note does not count
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,6 @@ from .errors import CheckpointError, DataError
 from .io import atomic_write, read_json, sha256, write_json
 
 KEEP = 2
-FOREIGN = (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError)
 
 
 def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
@@ -87,7 +85,7 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
         CheckpointError: the model is missing or damaged.
     """
     if model_card(folder) is None:
-        raise CheckpointError(f"{folder} holds no finished model.")
+        raise CheckpointError(f"{folder} holds no finished model; run its chapter.")
     return _read(folder / "model.safetensors", load_file)
 
 
@@ -98,7 +96,7 @@ def _write(path: Path, save: Callable, value: Any) -> Path:
         try:
             save(value, temporary)
         except (RuntimeError, SafetensorError) as error:
-            raise OSError(str(error).splitlines()[0]) from None
+            raise OSError(f"it could not be written completely: {type(error).__name__}") from None
 
     return atomic_write(path, writer)
 
@@ -110,7 +108,7 @@ def _read(path: Path, load: Callable[[Path], Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
         said = f"it holds a {type(value).__name__}"
-    except FOREIGN as error:
+    except Exception as error:  # a foreign file can make a reader stumble in any way
         said = type(error).__name__  # torch's own message tells how to load it nevertheless
     raise CheckpointError(
         f"{path} is not a file that this program wrote ({said}); nothing in it was run. Delete "

@@ -115,7 +115,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{path} does not exist; check the path, or run what writes it.") from None
     except (ValueError, RecursionError, OSError) as error:
         raise DataError(
             f"{path} is not readable JSON ({error}); delete it and run again."

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from . import checkpoint
 from .data.loader import ClipSamples, loader, to_device
 from .errors import UserError
+from .io import atomic_write
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class _Log:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.every, self.pending = path, every, pending
         kept = [line for line in read_log(path) if line["step"] <= first]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        atomic_write(path, lambda temporary: temporary.write_text(text))
 
     def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
         """Remember the values; write their mean when it is time."""

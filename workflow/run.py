@@ -57,7 +57,7 @@ def hold(folder: Path) -> None:
     except OSError:
         raise UserError(
             f"another reproduction is running in {folder} (process {os.read(handle, 20).decode()})"
-            "; wait for it, end it, or choose another folder with RUN_DIR=…"
+            "; wait for it, end it, or choose another folder with RUN_DIR=…."
         ) from None
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
