@@ -93,6 +93,7 @@ def _write(path: Path, save: Callable, value: Any) -> Path:
     """Write a file atomically; torch and safetensors report a full disk in ways of their own."""
 
     def writer(temporary: Path) -> None:
+        temporary.touch()  # says in plain words if the folder may not be written
         try:
             save(value, temporary)
         except (RuntimeError, SafetensorError) as error:

@@ -132,6 +132,8 @@ def run_all(
     done = []
     while len(done) < len(arguments):
         rest = arguments[len(done) :]
+        if limit:  # new workers import for seconds; that is not decoding
+            Parallel(n_jobs=workers)(delayed(_single_threaded)(int) for _ in range(workers))
         parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
         results = parallel(delayed(_single_threaded)(function, *item) for item in rest)
         try:

@@ -80,13 +80,18 @@ def leftovers(folder: Path) -> list[str]:
     return sorted({path.name for path in folder.iterdir()} - allowed)
 
 
+def open_files() -> int:
+    """Count the files that this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def cycles(home: Path, wanted: int, seed: int = 0) -> dict:
     """Kill trainings at random times until `wanted` kills have hit; compare each end."""
     rng, began = random.Random(seed), time.monotonic()
     run(home / "whole")
     span, truth = time.monotonic() - began, digest(home / "whole")
     kills = survived = trainings = most = 0
-    files = len(os.listdir("/proc/self/fd"))
+    files = open_files()
     while kills < wanted:
         folder, mine, limit = home / f"run{trainings}", 0, span / 4
         folder.mkdir()
@@ -108,7 +113,7 @@ def cycles(home: Path, wanted: int, seed: int = 0) -> dict:
         "survived": survived,
         "trainings": trainings,
         "most_bytes": most,
-        "more_open_files": len(os.listdir("/proc/self/fd")) - files,
+        "more_open_files": open_files() - files,
         "seconds": round(time.monotonic() - began, 1),
     }
 

@@ -82,9 +82,9 @@ def another_process(lock: Path):
 def test_a_second_process_is_told_who_holds_the_lock_and_a_kill_frees_it(tmp_path):
     lock, begin = tmp_path / "a" / ".lock", time.monotonic()
     with another_process(lock) as pid:
-        with pytest.raises(UserError, match=f"the work is being run by .*process {pid} on "):
-            with held(lock, "the work"):
-                pass
+        refused = pytest.raises(UserError, match=f"the work is being run by .*process {pid} on ")
+        with refused, held(lock, "the work"):
+            pass
         assert time.monotonic() - begin < 2
     with held(lock, "the work"):
         assert f"process {os.getpid()} on" in lock.with_suffix(".holder").read_text()

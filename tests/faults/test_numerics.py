@@ -83,12 +83,16 @@ def unit(*shape):
     return normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(1)), dim=-1)
 
 
+def opposite(*shape):
+    return unit(*shape) * torch.tensor([1.0, -1.0]).view(2, *[1] * (len(shape) - 1))
+
+
 FEATURES = {
     "random": lambda *shape: unit(*shape),
     "all alike": lambda *shape: unit(shape[-1]).expand(*shape),
     "zero": lambda *shape: torch.zeros(*shape),
-    "opposite": lambda *shape: unit(*shape) * torch.tensor([1.0, -1.0]).view(2, *[1] * (len(shape) - 1)),
-}  # fmt: skip
+    "opposite": opposite,
+}
 
 
 @pytest.mark.parametrize("tau", [0.01, 0.1, 10.0])

@@ -14,7 +14,7 @@ PAGE = (ROOT / "book" / "reliability.md").read_text()
 @pytest.fixture
 def promises(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "book"))
-    for name in ("pages", "messages", "promises"):
+    for name in ("build", "pages", "messages", "promises"):
         sys.modules.pop(name, None)
     import promises
 
@@ -86,3 +86,19 @@ def test_a_missing_scorecard_says_how_to_make_one(promises, tmp_path):
     text = promises.scorecard(tmp_path / "reliability.json")
     assert "| stale pages shown by the built book | 0 |" in text
     assert text.count("not measured in this run") == 7
+
+
+def test_a_checked_cell_whose_output_was_removed_or_failed_is_refused(promises):
+    """What nbval lets pass: it compares nothing with a cell that has no output."""
+    import build
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell("print(1)", metadata={"tags": ["nbval-check-output"]})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with pytest.raises(build.UserError, match="cell 0 is tagged nbval-check-output but is empty"):
+        build.check_outputs(notebook, "a")
+    cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="no")]
+    with pytest.raises(build.UserError, match="cell 0 ended in an error"):
+        build.check_outputs(notebook, "a")
+    cell.outputs = [nbformat.v4.new_output("stream", text="1\n")]
+    build.check_outputs(notebook, "a")

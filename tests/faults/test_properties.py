@@ -44,7 +44,7 @@ def test_every_sampler_stays_inside_every_video_and_follows_its_seed(n, frames, 
         views = SAMPLERS[kind](frames, stride)
     index = views.indices(n, np.random.default_rng(seed))
     assert index.ndim == 2 and np.issubdtype(index.dtype, np.integer)
-    assert 0 <= index.min() and index.max() < n
+    assert index.min() >= 0 and index.max() < n
     assert (index == views.indices(n, np.random.default_rng(seed))).all()
 
 

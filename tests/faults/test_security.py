@@ -40,7 +40,7 @@ def zip_slip(path: Path, canary: Path) -> None:
 
 
 STATES = {
-    "pickle": lambda path, canary: path.write_bytes(pickle.dumps(Payload(canary))),
+    "pickle": lambda path, canary: path.write_bytes(pickle.dumps(Payload(canary), 2)),
     "torch archive": lambda path, canary: torch.save({"step": 1, "x": Payload(canary)}, path),
     "torch's old format": lambda path, canary: torch.save(
         {"step": 1, "x": Payload(canary)}, path, _use_new_zipfile_serialization=False
