@@ -15,10 +15,10 @@ export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install book html pdf test lab reproduce notebooks lint clean
+.PHONY: help install book html pdf test test-nightly scorecard lab reproduce notebooks lint clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  PROFILE=laptop|smoke|laptop-study|ucf101…  RUN_DIR=…  PLAN=1  WHERE=local|slurm"
 	@echo "  UCF101_ROOT=…  PYTHON=python3.11  REPOSITORY=https://… (launch buttons of the book)"
 
@@ -26,6 +26,12 @@ book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the 
 
 test: install  ## run every test: unit, notebooks, book
 	$(PY) -m pytest
+
+test-nightly: install  ## run the long fault tests as well: 100 kills, every write point, deep fuzzing
+	$(PY) -m pytest tests/faults -m "nightly or not nightly"
+
+scorecard: install  ## test-nightly and the book's tests; writes results/reliability.json
+	TB_SCORECARD=1 $(PY) -m pytest tests/faults tests/book -m "nightly or not nightly"
 
 reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)" \

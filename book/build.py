@@ -17,6 +17,7 @@ import alive
 import launch
 import nbformat
 import pages
+import promises
 
 from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
@@ -91,6 +92,8 @@ def stage_prose(run: Path, staging: Path, banner: str, url: str) -> None:
     (staging / "book" / "status.md").write_text(pages.status(run, launch.said(url)))
     text = pages.results(run, ROOT / "results", staging / "book")
     (staging / "book" / "results.md").write_text(text)
+    reliability = staging / "book" / "reliability.md"
+    reliability.write_text(promises.fill(reliability.read_text(), ROOT / "results"))
     for page in (staging / "book").glob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")
@@ -167,7 +170,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         index = build(run, out, arguments.allow_stale, arguments.repository)
     except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     print(f"The book is ready: open {index}")
 
 

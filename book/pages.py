@@ -143,9 +143,14 @@ HEADLINE = (
 )
 
 
+def runs(recorded: Path) -> list[Path]:
+    """List the files of recorded runs; the scorecard beside them is no run."""
+    return [path for path in sorted(recorded.glob("*.json")) if path.stem != "reliability"]
+
+
 def headline(recorded: Path) -> str:
     """Compare the main systems over all recorded runs, top-1 in percent on test videos."""
-    records = [read_json(path) for path in sorted(recorded.glob("*.json"))]
+    records = [read_json(path) for path in runs(recorded)]
     rows = [
         [name, *(round(r["metrics"][chapter]["accuracy"][key]["top1"], 1) for r in records)]
         for name, chapter, key in HEADLINE
@@ -228,7 +233,7 @@ def results(run: Path, recorded: Path, folder: Path) -> str:
             studies(recorded),
             f"## This rendering: profile `{name}`\n",
             *(this or ["This run has left no tables.\n"]),
-            *(_recorded(path, folder) for path in sorted(recorded.glob("*.json"))),
+            *(_recorded(path, folder) for path in runs(recorded)),
             papertable.section(folder),
         ]
     )

@@ -9,17 +9,22 @@ from pathlib import Path
 
 from .errors import ConfigError, UserError
 
+INTERRUPTED = 130  # what shells report after Ctrl-C
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and returns a non-zero code."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
-    except UserError as error:
+    except (UserError, OSError) as error:
         if options.debug:
             raise
         print(f"tblib: {error}", file=sys.stderr)
-        return error.exit_code
+        return UserError.exit_code
+    except KeyboardInterrupt:
+        print("tblib: interrupted; the same command goes on from here.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("run_dir", type=Path)
     record.add_argument("name")
     record.set_defaults(command=_record)
+    for command in commands.choices.values():  # also after the command, where people put it
+        command.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
     return parser
 
 
@@ -99,6 +108,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _study(options: argparse.Namespace) -> None:
     from . import stopping
+    from .io import held
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
     from .study.record import record
@@ -106,7 +116,7 @@ def _study(options: argparse.Namespace) -> None:
     profile = load_profile(options.profile, _overrides(options), options.seed)
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
-        with stopping.raising():
+        with held(folder / ".study.lock", f"the study in {folder}"), stopping.raising():
             conduct(profile, folder)
     print(record(profile, folder))
 
@@ -136,7 +146,7 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from .data import cache, datasets, info, manifest, verify
+    from .data import cache, datasets, info, manifest, stores, verify
     from .profiles import data_home, load_profile
 
     if options.root is not None:
@@ -146,12 +156,13 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "info":
         print(info.describe(videos, profile.data, profile.seed))
         return 0
+    d, home, jobs = profile.data, data_home() / "cache", profile.runtime.jobs
     if options.action == "verify":
-        text, bad = verify.summary(manifest.verify(videos, profile.runtime.jobs))
+        folder = home / stores.folder_name(d.cache_px, d.cache_format)
+        known = manifest.read(folder / cache.manifest_name(videos))
+        text, bad = verify.summary(manifest.verify(videos, jobs, known))
         print(text)
         return 1 if bad else 0
-    d = profile.data
-    home, jobs = data_home() / "cache", profile.runtime.jobs
     frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")

@@ -143,7 +143,7 @@ class Runtime(Section):
 class Profile(Section):
     """All sections of a run."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]  # names a folder
     title: str = ""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: Data = Data()

@@ -32,6 +32,10 @@ class MissingStage(UserError):
     """A chapter needs something that an earlier chapter has not produced yet."""
 
 
+class StorageError(UserError, OSError):
+    """A file could not be written: the disk is full, a folder is write-protected or in the way."""
+
+
 class CheckpointError(UserError):
     """A checkpoint is absent, damaged or belongs to another model."""
 
@@ -51,7 +55,7 @@ class DecodeError(DataError):
     Attributes:
         path: the file.
         reason: one of `missing`, `empty`, `not_video`, `no_video_stream`, `truncated`, `frozen`,
-            `unreadable`.
+            `unreadable`, `damaged`, `changed`, `timeout`.
     """
 
     def __init__(self, path, reason: str, detail: str):

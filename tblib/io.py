@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
+from filelock import FileLock, Timeout
+
+from .errors import DataError, StorageError, UserError
 
 
 def atomic_write(path: str | Path, writer: Callable[[Path], None]) -> Path:
@@ -21,19 +25,62 @@ def atomic_write(path: str | Path, writer: Callable[[Path], None]) -> Path:
     Args:
         path: final place; its folder is made if needed.
         writer: called with the temporary path (same folder, same suffix) and must write it.
+
+    Raises:
+        StorageError: the file cannot be written; what was at `path` is still there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         writer(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written ({error}); free space or allow writing there and run the "
+            "same command again. What was there before is unchanged."
+        ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
     return path
+
+
+def sweep(folder: Path) -> None:
+    """Delete half-written files that killed processes left; only for who holds the folder."""
+    for temporary in folder.glob(".*.part*"):
+        temporary.unlink()
+
+
+@contextmanager
+def held(lock: Path, what: str) -> Iterator[None]:
+    """Be the only process that does `what`; the lock is freed when this one ends, however it ends.
+
+    Args:
+        lock: file to lock; a note beside it says who holds it.
+
+    Raises:
+        UserError: another process holds it; its number and machine are named.
+    """
+    note, guard = lock.with_suffix(".holder"), FileLock(lock, timeout=0)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        guard.acquire()
+    except Timeout:
+        holder = note.read_text() if note.is_file() else "its number is not known"
+        raise UserError(
+            f"{what} is being run by another process ({holder}); wait for it, or end it first."
+        ) from None
+    except OSError as error:
+        raise StorageError(f"{lock} cannot be written ({error}); allow writing there.") from None
+    try:
+        note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        yield
+    finally:
+        guard.release()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -68,8 +115,8 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} does not exist; check the path, or run what writes it.") from None
+    except (ValueError, RecursionError, OSError) as error:
         raise DataError(
             f"{path} is not readable JSON ({error}); delete it and run again."
         ) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from . import checkpoint, distributed, launch, semi, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
-from .io import atomic_write
+from .io import atomic_write, held, sweep
 from .models import Classifier
 from .progress import interactive
 from .reuse import clear_if_other, digest
@@ -78,13 +79,23 @@ def train_job(
 
     Args:
         remember: whether teachers keep their answers for other students; changes time only.
+
+    Raises:
+        UserError: another process is training the same job in this run directory.
     """
     stopping.check()
     run = open_run(config, folder, max(chapter, 2))
-    place = run.folder(job.name)
+    place = run.folder(job.name).resolve()  # a unit of a study may share another's model
+    lock = held(place.parent / f".{place.name}.lock", f"training {job.name!r} in {run.dir}")
+    with lock if distributed.leads() else nullcontext():
+        _train(run, job, place, remember)
+
+
+def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
     mark = digest(run, job)
     if distributed.leads():
         clear_if_other(place, mark)
+        sweep(place)
     distributed.wait()
     device, began = run.device, time.monotonic()
     torch.manual_seed(job.seed)

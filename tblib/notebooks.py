@@ -21,7 +21,6 @@ from typing import Any
 
 import jupytext
 import nbformat
-from filelock import FileLock, Timeout
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
@@ -31,7 +30,7 @@ from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
 from .config import Profile
 from .errors import ConfigError, Stopped, UserError, did_you_mean
-from .io import atomic_write
+from .io import atomic_write, held
 from .profiles import load_profile, runs_home
 
 LANGUAGE = {"display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -144,15 +143,8 @@ def execute(
     notebook = read(path)
     _check_names(path, values, defaults(notebook))
     logs = folder / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(logs / f".{path.stem}.lock", timeout=0):
-            return _run(path, notebook, values, folder)
-    except Timeout:
-        raise UserError(
-            f"chapter {path.stem} in {folder} is being run by another process; wait for it, or end "
-            "it first."
-        ) from None
+    with held(logs / f".{path.stem}.lock", f"chapter {path.stem} in {folder}"):
+        return _run(path, notebook, values, folder)
 
 
 def _default_folder(config: Profile) -> Path:

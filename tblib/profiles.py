@@ -6,8 +6,9 @@ Unknown names, wrong types and values out of range stop a run before any work, i
 from __future__ import annotations
 
 import os
+import reprlib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -74,7 +75,7 @@ def load_profile(
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise ConfigError(
             f"profile {path} is not valid YAML: {' '.join(str(error).split())}"
         ) from None
@@ -108,15 +109,23 @@ def _problem(item: dict[str, Any]) -> str:
         return f"{where} is not a known name; {did_you_mean(name, _fields(section))}."
     message = item["msg"].removeprefix("Value error, ")
     return (
-        f"{where} = {item['input']!r}: {message[0].lower()}{message[1:]}."
+        f"{where} = {_short(item['input'])}: {message[0].lower()}{message[1:]}."
         if item["loc"]
         else f"{message}."
     )
 
 
+def _short(value: Any) -> str:
+    """Show a wrong value in a line: a few bytes of YAML can stand for a billion entries."""
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxstring, brief.maxother = 2, 80, 80
+    return brief.repr(value)
+
+
 def _fields(location: list) -> list[str]:
-    """List the field names of the section at `location`."""
+    """List the field names of the section at `location`; it may be one that can be left out."""
     model: Any = Profile
     for part in location:
-        model = model.model_fields[part].annotation
+        kind = model.model_fields[part].annotation
+        model = next((k for k in get_args(kind) if hasattr(k, "model_fields")), kind)
     return list(model.model_fields)

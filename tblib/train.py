@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from . import checkpoint, distributed, stopping, workers
 from .data.loader import ClipSamples, loader, to_device
 from .errors import Stopped, UserError
+from .io import atomic_write
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,9 @@ class _Log:
     def __init__(self, path: Path, first: int, every: int, pending: list[dict[str, Tensor]]):
         self.path, self.every, self.pending = path, every, pending
         if distributed.leads():
-            path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_log(path) if line["step"] <= first]
-            path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            text = "".join(json.dumps(line) + "\n" for line in kept)
+            atomic_write(path, lambda temporary: temporary.write_text(text))
 
     def add(self, step: int, values: dict[str, Tensor], last: bool) -> None:
         """Remember the values; write their mean when it is time."""

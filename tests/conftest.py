@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import torch
 from realvideo import moving_frames, write_video
 
 os.environ.setdefault("TB_PROGRESS", "0")
+SCORES, BEGAN = pytest.StashKey[dict](), pytest.StashKey[float]()
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,34 @@ def tiny_root(tmp_path_factory) -> Path:
     for part, content in lines.items():
         (lists / f"{part}list01.txt").write_text("\n".join(content) + "\n")
     return root
+
+
+@pytest.fixture(scope="session")
+def scorecard(request) -> dict:
+    """Measured values by name; written to results/reliability.json when TB_SCORECARD is 1."""
+    return request.config.stash.setdefault(SCORES, {})
+
+
+def pytest_sessionstart(session):
+    """Note when the tests began."""
+    session.config.stash[BEGAN] = time.time()
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Write the scorecard of a run in which every test passed, if one was asked for."""
+    values = session.config.stash.get(SCORES, {})
+    if os.environ.get("TB_SCORECARD") != "1" or exitstatus or not values:
+        return
+    from tblib import cards, io
+
+    began = session.config.stash[BEGAN]
+    card = {
+        "commit": cards.commit(),
+        "device": cards._device_name(torch.device("cpu")),
+        "host_cpus": os.cpu_count(),
+        "date": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - began, 1),
+        "tests": session.testscollected,
+    }
+    root = Path(__file__).resolve().parents[1]
+    io.write_json(root / "results" / "reliability.json", {"card": card, "values": values})

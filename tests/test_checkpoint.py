@@ -85,7 +85,7 @@ def test_a_state_cannot_run_code(tmp_path):
     canary, path = tmp_path / "canary", tmp_path / "state_00000001.pt"
     path.write_bytes(pickle.dumps(Payload(canary), protocol=2))
     checkpoint.write_json(path.with_suffix(".json"), {"sha256": checkpoint.sha256(path)})
-    with pytest.raises(pickle.UnpicklingError):
+    with pytest.raises(CheckpointError, match=f"{path} is not a file that this program wrote"):
         checkpoint.latest_state(tmp_path)
     assert not canary.exists()
 

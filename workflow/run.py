@@ -57,9 +57,11 @@ def hold(folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise UserError(
-            f"another reproduction is running in {folder}; wait for it, end it, or choose another "
-            "folder with RUN_DIR=…"
+            f"another reproduction is running in {folder} (process {os.read(handle, 20).decode()})"
+            "; wait for it, end it, or choose another folder with RUN_DIR=…."
         ) from None
+    os.ftruncate(handle, 0)
+    os.write(handle, str(os.getpid()).encode())
     os.set_inheritable(handle, True)
 
 
@@ -91,7 +93,8 @@ def main(argv: list[str] | None = None) -> None:
         if profile.study is None:
             refresh_stamps(folder, profile)
     except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     os.chdir(ROOT)
     if profile.study is not None:  # a graph of its own: hundreds of trainings of seconds each
         study = ["-m", "tblib", "study", "--profile", arguments.profile, "--run-dir", str(folder)]

@@ -4,6 +4,7 @@
 `[N, h, w, 3]` of one video, `folder/<px>-jpeg90/…` the same as JPEG pictures.  The name follows
 from the content, each file appears complete or not at all, so a killed build goes on where it
 stopped and two builds at once end with the same files.
+The file's own SHA-256 stands beside it and is compared when a process first reads the file.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 
 from ..errors import DataError, DecodeError
 from ..io import atomic_write
-from . import container, manifest, stores
+from . import container, manifest, sealed, stores
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
 SAMPLE = 32  # files whose headers tell the size of all
@@ -48,8 +49,19 @@ class FrameCache:
         """Return the frames of table row `index`, uint8 `[N, h, w, 3]`.
 
         Raw frames are a read-only memmap; JPEG frames are decoded when they are indexed.
+
+        Raises:
+            DataError: the file is gone, or changed since it was written.
         """
-        return stores.read(self._files[index], self.kind)
+        try:
+            place = Path(self._files[index])
+            sealed.check(place, place.stat().st_mtime_ns)
+            return stores.read(place, self.kind)
+        except OSError as error:
+            raise DataError(
+                f"cached frames cannot be read ({error}); run the same command again and they are "
+                "decoded anew."
+            ) from None
 
 
 def build(videos, px: int, folder: Path, workers: int = 2, kind: str = "raw") -> FrameCache:
@@ -114,6 +126,7 @@ def _cache_one(name: str, path: str, folder: Path, px: int, kind: str) -> dict |
             frames = decode()
             content = stores.encode(frames, kind)
             atomic_write(place, lambda temporary: np.save(temporary, content))
+            sealed.seal(place)
             shape = frames.shape
         return shape[0]
 
@@ -171,7 +184,12 @@ def _place(folder: Path, digest: str) -> Path:
 
 
 def _intact_shape(place: Path, px: int, kind: str) -> tuple[int, ...] | None:
-    """Return the shape of a complete cache file; None if it is absent, or damaged and named so."""
+    """Return the shape of a complete cache file; None if it is absent, or damaged and named so.
+
+    A file without a SHA-256 beside it was left by a kill, or by versions that wrote none.
+    """
+    if not sealed.note(place).is_file():
+        return None
     try:
         shape = stores.intact_shape(place, kind, px)
     except FileNotFoundError:

@@ -12,6 +12,12 @@ from ..errors import DecodeError
 # Headers of AVI files with packed B-frames promise one or two frames more than there are.
 SLACK_FRAMES, SLACK_SHARE = 2, 0.02
 
+# A text file that names other files must not pass as a video: FFmpeg would go and read those.
+ONLY = {
+    "format_whitelist": "avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpeg,mpegts,wav,ogg,flv,asf",
+    "protocol_whitelist": "file",
+}
+
 
 @dataclass(frozen=True)
 class Container:
@@ -35,11 +41,11 @@ def inspect(path) -> Container:
 
     _check_file(Path(path))
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), options=ONLY) as file:
             if not file.streams.video:
                 raise DecodeError(path, "no_video_stream", "it has no video stream (only sound?)")
             container = _describe(file, file.streams.video[0])
-    except av.error.InvalidDataError:
+    except (av.error.InvalidDataError, av.error.ArgumentError):
         detail = "it is not a video, or its header is missing because a copy was cut short"
         raise DecodeError(path, "not_video", detail) from None
     except (av.error.FFmpegError, OSError) as error:
@@ -60,7 +66,11 @@ def _describe(file, stream) -> Container:
 
 
 def _check_file(path: Path) -> None:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name that is too long
+        raise DecodeError(path, "unreadable", f"it cannot be opened ({error.strerror})") from None
+    if not there:
         raise DecodeError(path, "missing", "there is no such file; check the dataset folder")
     if path.is_dir():
         raise DecodeError(path, "not_video", "it is a folder, not a video file")
@@ -80,6 +90,30 @@ def _check_riff(path: Path) -> None:
     if size < promised:
         detail = f"it has {size:,} of the {promised:,} bytes that its header promises"
         raise DecodeError(path, "truncated", f"{detail}; copy it again")
+
+
+def check_clean(path) -> None:
+    """Decode a whole file with FFmpeg set to stop at any fault, and keep nothing.
+
+    A few wrong bytes leave the number of frames as it was: other decoders paint over them.
+
+    Raises:
+        DecodeError: some packets cannot be decoded without a fault.
+    """
+    import av
+
+    faults = 0
+    with av.open(str(path), options=ONLY) as file:
+        stream = file.streams.video[0]
+        stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+careful+explode"}
+        for packet in file.demux(stream):
+            try:
+                faults += any(frame.is_corrupt for frame in packet.decode())
+            except av.error.FFmpegError:
+                faults += 1
+    if faults:
+        detail = f"{faults} packets of it hold wrong bytes; copy it again"
+        raise DecodeError(path, "damaged", detail)
 
 
 def slack(promised: int) -> float:

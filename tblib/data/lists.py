@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..errors import DataError
 
-LINE = re.compile(r"(?P<folder>[^/\s]+)/(?P<stem>[^/\s]+)\.(?:avi|mp4)(?:\s+(?P<label>\d+))?")
+LINE = re.compile(r"(?P<folder>[^/\s]+)/(?P<stem>[^/\s]+)\.(?:avi|mp4)(?:\s+(?P<label>\d{1,9}))?")
+NUMBER = re.compile(r"\d{1,9}")
 STEM = re.compile(r"v_.+_(?P<group>g\d+)_c\d+")
 
 
@@ -37,7 +38,7 @@ def read_classes(path: Path) -> dict[str, int]:
     for at, line in read_lines(path):
         number, _, name = line.partition(" ")
         name = name.strip()
-        if not number.isdigit() or not name:
+        if not NUMBER.fullmatch(number) or not name or name in (".", "..") or "/" in name:
             raise DataError(f"{path} line {at}: {line!r} is not `number class`.")
         if name in numbers or int(number) in numbers.values():
             raise DataError(f"{path} line {at}: {line!r} repeats a class name or number.")

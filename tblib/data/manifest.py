@@ -61,10 +61,12 @@ def read(path: Path) -> dict[str, dict]:
     """
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False)[COLUMNS]
+        table = table[table["sha256"].str.fullmatch("[0-9a-f]{64}").astype(bool)]
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError) as error:
-        print(f"manifest {path} is damaged ({error}); its videos are checked again.", flush=True)
+    except (ValueError, KeyError, OSError, OverflowError) as error:
+        said = str(error).partition("\n")[0]
+        print(f"manifest {path} is damaged ({said}); its videos are checked again.", flush=True)
         return {}
     return {item["video"]: item for item in table.to_dict("records")}
 
@@ -91,46 +93,67 @@ def unchanged(known: dict | None, path) -> bool:
         return False
 
 
-def verify(videos, workers: int = 2) -> pd.DataFrame:
-    """Decode every video of a `VideoSet` completely and report on each file.
+def verify(videos, workers: int = 2, known: dict[str, dict] | None = None) -> pd.DataFrame:
+    """Decode every video of a `VideoSet` completely, twice, and report on each file.
 
     Args:
         videos: the dataset.
-        workers: processes to use.
+        workers: processes to use; at least two, so that one that hangs can be ended.
+        known: rows of an earlier manifest.  A file whose content differs from it though size and
+            time of change do not was damaged on the disk.
 
     Returns:
         One row per video: `COLUMNS`, then `reason` and `detail`, both "" for a good file.
     """
-    pairs = zip(videos.table["video"], videos.table["path"], strict=True)
-    reports = run_all(_report, list(pairs), workers, "verify")
+    pairs = list(zip(videos.table["video"], videos.table["path"], strict=True))
+    known = known or {}
+    todo = [(name, path, known.get(name)) for name, path in pairs]
+    reports = run_all(_report, todo, max(workers, 2), "verify", _as_row)
     return pd.DataFrame(reports, columns=[*COLUMNS, "reason", "detail"])
 
 
 def run_all(
-    function, arguments: list[tuple], workers: int, desc: str, seen: Callable | None = None
+    function,
+    arguments: list[tuple],
+    workers: int,
+    desc: str,
+    hung: Callable[[str, DecodeError], object] | None = None,
+    seen: Callable[[object], None] | None = None,
 ) -> list:
     """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
 
     Args:
+        hung: makes the result of a call that hangs, from its name and the error; the processes
+            are ended and the others go on.  By default the error is raised.
         seen: called with each result as soon as it and all before it are there.
 
     Raises:
         DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
     """
-    if not arguments:
-        return []
     limit = HANG_SECONDS if workers > 1 else None  # within this process nothing can be stopped
-    parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
-    results = parallel(delayed(_single_threaded)(function, *item) for item in arguments)
     done = []
-    try:
-        for result in track(results, desc, total=len(arguments)):
-            done.append(result)
-            if seen is not None:
-                seen(result)
-    except (TimeoutError, multiprocessing.TimeoutError):
-        detail = f"decoding it did not end within {HANG_SECONDS} s"
-        raise DecodeError(arguments[len(done)][1], "unreadable", detail) from None
+
+    def keep(result) -> None:
+        done.append(result)
+        if seen is not None:
+            seen(result)
+
+    while len(done) < len(arguments):
+        rest = arguments[len(done) :]
+        if limit:  # new workers import for seconds; that is not decoding
+            Parallel(n_jobs=workers)(delayed(_single_threaded)(int) for _ in range(workers))
+        parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
+        results = parallel(delayed(_single_threaded)(function, *item) for item in rest)
+        try:
+            for result in track(results, desc, total=len(rest)):
+                keep(result)
+        except (TimeoutError, multiprocessing.TimeoutError):
+            name, path = arguments[len(done)][:2]
+            detail = f"decoding it did not end within {HANG_SECONDS} s"
+            error = DecodeError(path, "timeout", detail)
+            if hung is None:
+                raise error from None
+            keep(hung(name, error))
     return done
 
 
@@ -140,9 +163,18 @@ def _single_threaded(function, *arguments):
     return function(*arguments)
 
 
-def _report(name: str, path: str) -> dict:
+def _report(name: str, path: str, known: dict | None) -> dict:
     try:
-        return row(name, path) | {"reason": "", "detail": ""}
+        found = row(name, path)
+        container.check_clean(path)
+        if unchanged(known, path) and known["sha256"] != found["sha256"]:
+            detail = "its bytes are not those it was first read with; copy it again"
+            raise DecodeError(path, "changed", detail)
+        return found | {"reason": "", "detail": ""}
     except DecodeError as error:
-        blank = dict.fromkeys(COLUMNS, np.nan) | {"video": name, "path": path}
-        return blank | {"reason": error.reason, "detail": error.detail}
+        return _as_row(name, error)
+
+
+def _as_row(name: str, error: DecodeError) -> dict:
+    blank = dict.fromkeys(COLUMNS, np.nan) | {"video": name, "path": error.path}
+    return blank | {"reason": error.reason, "detail": error.detail}

@@ -87,13 +87,10 @@ def _run(todo: list, workers: int, record: Path, known: dict, look: Callable) ->
         if len(reports) % EVERY == 0:
             manifest.write(record, _kept(reports, known))
 
-    while len(reports) < len(todo):
-        rest = todo[len(reports) :]
-        try:
-            manifest.run_all(look, rest, workers, "verify", seen)
-        except DecodeError as error:
-            name, path, _ = todo[len(reports)]
-            seen(_bad(name, path, error.reason, error.detail))
+    def hung(name: str, error: DecodeError) -> dict:
+        return _bad(name, error.path, error.reason, error.detail)
+
+    manifest.run_all(look, todo, workers, "verify", hung, seen)
     return reports
 
 

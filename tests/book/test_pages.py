@@ -13,6 +13,8 @@ import pytest
 from bs4 import BeautifulSoup
 from smoke import ROOT
 
+from tblib.cards import code_hash
+
 pytestmark = pytest.mark.timeout(900)
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
 FETCHED = {"stylesheet", "preload", "icon", "shortcut", "modulepreload"}
@@ -50,7 +52,7 @@ def test_all_pages_of_the_contents_are_there(html):
     assert (html / "index.html").is_file()
 
 
-def test_nothing_is_fetched_from_a_network(html, soups):
+def test_nothing_is_fetched_from_a_network(html, soups, scorecard):
     outside = {
         address
         for soup in soups.values()
@@ -59,7 +61,16 @@ def test_nothing_is_fetched_from_a_network(html, soups):
     }
     assert outside == set()
     styles = "\n".join(path.read_text() for path in html.rglob("*.css"))
-    assert re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"']+", styles) == []
+    named = re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"']+", styles)
+    assert named == []
+    scorecard["requests"] = len(outside) + len(named)
+
+
+def test_no_page_is_of_other_code(smoke_run, html, scorecard):
+    made_by = [json.loads(path.read_text()) for path in (smoke_run / "cards").glob("*.json")]
+    stale = [card["chapter"] for card in made_by if card["code_hash"] != code_hash()]
+    assert made_by and stale == []
+    scorecard["stale_pages"] = len(stale)
 
 
 def test_links_images_and_scripts_exist(html, soups):

@@ -1,0 +1,104 @@
+"""The page on reliability: every test it names exists, every message is in its table."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "book" / "reliability.md").read_text()
+
+
+@pytest.fixture
+def promises(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    for name in ("build", "pages", "messages", "promises"):
+        sys.modules.pop(name, None)
+    import promises
+
+    return promises
+
+
+def tests_of(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_page_names_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE)
+    assert len(named) > 60
+    missing = [f"{p}::{t}" for p, t in named if t not in tests_of(ROOT / p)]
+    assert missing == []
+
+
+def test_every_promise_has_tests_that_inject_its_fault():
+    parts = re.split(r"^### (P\d)\. ", PAGE.partition("## What was measured")[0], flags=re.M)
+    assert parts[1::2] == [f"P{n}" for n in range(1, 9)]
+    assert all("`tests/faults/" in text for text in parts[2::2])
+
+
+def test_every_fault_test_is_collected_under_a_name_of_its_own():
+    names = [name for path in Path(__file__).parent.glob("test_*.py") for name in tests_of(path)]
+    tests = [name for name in names if name.startswith("test_")]
+    assert len(tests) == len(set(tests)) > 60
+
+
+def test_messages_are_read_from_the_code(promises):
+    from messages import messages
+
+    found = messages()
+    text = promises.message_table()
+    assert len(found) > 120 and text.count("\n") == len(found) + 2
+    assert "did you" not in text, "that part differs from case to case"
+    for kind, message, place in found:
+        ends = "]" if kind == "DecodeError" else "."
+        assert kind == "ValueError" or message.endswith((ends, "…")), (place, message)
+        assert len(message) >= 20 and message[0] not in " .,", (place, message)
+
+
+def test_a_new_error_gets_into_the_table(promises, tmp_path):
+    from messages import messages
+
+    (tmp_path / "tblib").mkdir()
+    source = 'def f(x):\n    raise DataError(f"the box {x} is empty; fill it.")\n'
+    (tmp_path / "tblib" / "box.py").write_text(source)
+    assert messages(tmp_path) == [("DataError", "the box … is empty; fill it.", "tblib.box")]
+
+
+def test_the_page_is_filled_and_each_exit_code_is_explained(promises):
+    from tblib.__main__ import INTERRUPTED
+    from tblib.errors import UserError
+
+    page = promises.fill(PAGE, ROOT / "results")
+    assert "<!--" not in page and "| message | kind | given by |" in page
+    for code in (0, 1, UserError.exit_code, INTERRUPTED):
+        assert re.search(rf"^\| {code} \| ", page, re.M)
+
+
+def test_a_missing_scorecard_says_how_to_make_one(promises, tmp_path):
+    assert "make scorecard" in promises.scorecard(tmp_path / "none.json")
+    (tmp_path / "reliability.json").write_text(
+        '{"card": {"date": "2026-01-02T03:04:05+00:00", "commit": "abc", "device": "CPU",'
+        ' "host_cpus": 2, "tests": 9, "seconds": 90}, "values": {"stale_pages": 0}}'
+    )
+    text = promises.scorecard(tmp_path / "reliability.json")
+    assert "| stale pages shown by the built book | 0 |" in text
+    assert text.count("not measured in this run") == 7
+
+
+def test_a_checked_cell_whose_output_was_removed_or_failed_is_refused(promises):
+    """What nbval lets pass: it compares nothing with a cell that has no output."""
+    import build
+    import nbformat
+
+    cell = nbformat.v4.new_code_cell("print(1)", metadata={"tags": ["nbval-check-output"]})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with pytest.raises(build.UserError, match="cell 0 is tagged nbval-check-output but is empty"):
+        build.check_outputs(notebook, "a")
+    cell.outputs = [nbformat.v4.new_output("error", ename="E", evalue="no")]
+    with pytest.raises(build.UserError, match="cell 0 ended in an error"):
+        build.check_outputs(notebook, "a")
+    cell.outputs = [nbformat.v4.new_output("stream", text="1\n")]
+    build.check_outputs(notebook, "a")
