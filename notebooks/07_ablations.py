@@ -236,28 +236,16 @@ by_family.round(1)
 
 # %% tags=["nbval-check-output"]
 o, f, q = c.student, c.finetune, c.pretrain
-ten = 2 + 2 * q.slots
+views = q.batch * (2 + 2 * q.slots)  # clips of a step of pretraining
+labels_only = o.steps * f.batch
+student_clips = o.steps * (o.batch_labelled + o.batch_unlabelled)
+joint, two = q.steps_joint, q.steps_invariant + q.steps_distinctive
 budget = pd.DataFrame(
     [
-        ["labelled only, random", 0, o.steps * f.batch, 0],
-        [
-            "labelled only, SSL",
-            q.steps_joint * q.batch * ten,
-            o.steps * f.batch,
-            0,
-        ],
-        [
-            "the two teachers",
-            (q.steps_invariant + q.steps_distinctive) * q.batch * ten,
-            2 * f.steps * f.batch,
-            0,
-        ],
-        [
-            "student",
-            q.steps_joint * q.batch * ten,
-            o.steps * (o.batch_labelled + o.batch_unlabelled),
-            2 * o.steps * (o.batch_labelled + o.batch_unlabelled),
-        ],
+        ["labelled only, random", 0, labels_only, 0],
+        ["labelled only, SSL", joint * views, labels_only, 0],
+        ["the two teachers", two * views, 2 * f.steps * f.batch, 0],
+        ["student", joint * views, student_clips, 2 * student_clips],
     ],
     columns=[
         "system",
