@@ -33,7 +33,9 @@ def started() -> Iterator:
         raise UserError("the package playwright is missing; run `make install`.") from None
     with sync_playwright() as playwright:
         # Chromium's own sandbox does not work for the root user of a container.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 

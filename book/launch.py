@@ -67,6 +67,7 @@ def configure(path: Path, given: str = "") -> str:
         config["html"]["use_edit_page_button"] = True
         config["launch_buttons"] |= SERVICES
         config["sphinx"]["local_extensions"] = {"buttons": str(Path(__file__).parent)}
+        config["sphinx"]["config"]["extensions"].append("buttons")  # that list is the whole list
         path.write_text(yaml.safe_dump(config, sort_keys=False))
     return url
 

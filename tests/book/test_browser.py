@@ -29,11 +29,12 @@ LOOK = r"""
     const name = image.src.split("/").pop();
     if (!image.complete || !image.naturalWidth) wrong.push(`${name} is not shown`);
     if (!image.alt.trim()) wrong.push(`${name} has no words`);
-    const box = image.getBoundingClientRect();
-    if (!box.width || name.endsWith(".svg")) continue;
-    if (box.width > image.naturalWidth + 1) wrong.push(`${name} is blown up`);
-    if (box.width < 0.7 * Math.min(image.naturalWidth, article.clientWidth))
-      wrong.push(`${name} is ${box.width} px wide, too small to read`);
+    const look = getComputedStyle(image); // the theme gives pictures a frame on dark pages
+    const width = image.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
+    if (!image.clientWidth || name.endsWith(".svg")) continue;
+    if (width > image.naturalWidth + 1) wrong.push(`${name} is blown up`);
+    if (width < 0.7 * Math.min(image.naturalWidth, article.clientWidth))
+      wrong.push(`${name} is ${width} px wide, too small to read`);
   }
   const math = article.querySelectorAll(".math");
   const drawn = [...math].filter((node) => node.querySelector("mjx-container"));
