@@ -27,7 +27,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import Code, Image, display
 
 from tblib import evaluate, plot, reweight, semi, stats
 from tblib.data.loader import ClipSamples, loader, to_device
@@ -72,18 +72,17 @@ with torch.no_grad():
     )
 p_mix = method.target(x, row)
 drawn = {"p_inv": p_inv, "p_dist": p_dist, "p_mix": p_mix, "p_student": q}
-plot.reweighting_illustration(
-    [
-        {
-            "frames": x[i].movedim(0, -1).cpu().numpy(),
-            "s": method.score[row[i]].item(),
-            "label": unlabelled.label[i].item(),
-            **{name: p[i].cpu().numpy() for name, p in drawn.items()},
-        }
-        for i in (0, 1)
-    ],
-    classes,
-)
+two = [
+    {
+        "frames": x[i].movedim(0, -1).cpu().numpy(),
+        "s": method.score[row[i]].item(),
+        "label": unlabelled.label[i].item(),
+        **{name: p[i].cpu().numpy() for name, p in drawn.items()},
+    }
+    for i in (0, 1)
+]
+fig = plot.reweighting_illustration(two, classes)
+Image(plot.small_png(fig, 256))  # fewer colours keep the notebook small
 
 # %% [markdown]
 # ## One step by hand
