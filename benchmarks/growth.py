@@ -1,4 +1,4 @@
-"""What grows with videos, classes and batch: time per step should be flat, flat, linear.
+"""What grows with videos, classes and batch, apart from decoding and the network?
 
 Peak memory of opening a data set is told per video.
 """
