@@ -1,6 +1,5 @@
 """Promise 4: a bad video neither hangs nor crashes anything nor changes the training set."""
 
-import ctypes
 import os
 import random
 import shutil
@@ -11,6 +10,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from hanging import hold_the_interpreter
 from helpers import TinyMethod, fake_pool
 from realvideo import moving_frames, write_video
 from test_integrity import as_nobody, open_folder  # noqa: F401 (a fixture)
@@ -181,18 +181,11 @@ def test_a_file_without_permission_is_one_sentence(open_folder):  # noqa: F811
     assert said.startswith("DecodeError: ") and "no permission to read it [unreadable]" in said
 
 
-def _hold_the_interpreter(name, path, known):
-    """Stand for decord in an endless loop: native code that never gives the lock back."""
-    if name.endswith("g02_c01"):
-        ctypes.PyDLL(None).sleep(300)
-    return manifest._as_row(name, DecodeError(path, "", "")) | {"frames": 1}
-
-
 @pytest.mark.timeout(1200)
 def test_a_decoder_that_hangs_is_ended_and_the_other_files_are_verified(tiny_root, monkeypatch):
     videos = datasets.ucf101(tiny_root, classes=("Walk",))
     monkeypatch.setattr(manifest, "HANG_SECONDS", 5)
-    monkeypatch.setattr(manifest, "_report", _hold_the_interpreter)
+    monkeypatch.setattr(manifest, "_report", hold_the_interpreter)
     report = manifest.verify(videos, workers=1)
     assert dict(zip(report["video"], report["reason"], strict=True)) == {
         name: "timeout" if name.endswith("g02_c01") else "" for name in videos.table["video"]

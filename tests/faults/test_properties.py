@@ -22,7 +22,7 @@ from tblib.data.clips import (
 )
 from tblib.data.loader import rows_of_step
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 LENGTHS, SEEDS = st.integers(1, 500), st.integers(0, 2**31 - 1)
 FRAMES, STRIDES = st.integers(4, 32), st.integers(1, 8)
 SAMPLERS = {
