@@ -166,17 +166,14 @@ pool.cache.manifest[
 
 # %% [markdown]
 # A cached video is an array of bytes `[N, h, w, 3]`: frames, height, width, colours.  Decoding the
-# file again gives the same bytes:
+# file again gives the same bytes.  (Large profiles keep JPEG pictures instead, which differ by a grey
+# level or two.)
 
 # %% tags=["nbval-check-output"]
 row = int(pool.rows("train")[0])
 again = decode(videos.table.path[row], px=run.config.data.cache_px)
-print(
-    "same bytes:",
-    np.array_equal(pool.cache[row], again),
-    "· dtype",
-    again.dtype,
-)
+difference = np.abs(np.array(pool.cache[row], dtype=int) - again)
+print("mean difference:", difference.mean(), "grey levels, dtype", again.dtype)
 
 # %% [markdown]
 # ## Who is labelled
