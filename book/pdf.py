@@ -21,12 +21,17 @@ from tblib.errors import MissingStage, UserError
 PAPER = """
 nav, header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article,
 .prev-next-area, .headerlink, .copybtn, .skip-link { display: none !important; }
+#jb-print-docs-body { display: none !important; } /* the theme's own title and contents */
 article { font-size: 10pt; }
+article h1 { display: block !important; }
 article + article { break-before: page; }
 figure, table tr, div.math, .output img, .admonition-title { break-inside: avoid; }
 h2, h3 { break-after: avoid; }
 pre { white-space: pre-wrap !important; }
-.sortable table, .wide table { font-size: 7pt; }
+.sortable { overflow: visible; }
+.sortable table { font-size: 8pt; }
+.wide table { font-size: 5.5pt; }
+.wide th, .wide td { padding: 1px 2px !important; }
 .wide td:last-child { min-width: 0; }
 """
 FOOT = (
