@@ -1,17 +1,19 @@
 """Print the book to one PDF through Chromium: what `make pdf` calls, after `make html`.
 
-The pages that `book/build.py` assembled are put into one long page first, so that references lead
+The pages that `book/build.py` rendered are put into one long page first, so that references lead
 to pages of the same file.
 """
 
 from __future__ import annotations
 
-import subprocess
+import posixpath
 import sys
 from pathlib import Path
+from urllib.parse import urlparse
 
 import browser
-from build import add_mathjax
+import yaml
+from bs4 import BeautifulSoup
 
 from tblib.chapters import ROOT
 from tblib.errors import MissingStage, UserError
@@ -19,13 +21,17 @@ from tblib.errors import MissingStage, UserError
 PAPER = """
 nav, header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article,
 .prev-next-area, .headerlink, .copybtn, .skip-link { display: none !important; }
+#jb-print-docs-body { display: none !important; } /* the theme's own title and contents */
 article { font-size: 10pt; }
-article h1 { break-before: page; }
-article h1:first-of-type { break-before: auto; }
+article h1 { display: block !important; }
+article + article { break-before: page; }
 figure, table tr, div.math, .output img, .admonition-title { break-inside: avoid; }
 h2, h3 { break-after: avoid; }
 pre { white-space: pre-wrap !important; }
-.sortable table, .wide table { font-size: 7pt; }
+.sortable { overflow: visible; }
+.sortable table { font-size: 8pt; }
+.wide table { font-size: 5.5pt; }
+.wide th, .wide td { padding: 1px 2px !important; }
 .wide td:last-child { min-width: 0; }
 """
 FOOT = (
@@ -39,24 +45,61 @@ OPEN = """() => {
 }"""
 
 
+def names(staging: Path) -> list[str]:
+    """Return the pages in reading order, without endings."""
+    toc = yaml.safe_load((staging / "_toc.yml").read_text())
+    files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    return [toc["root"], *(name.removesuffix(".ipynb") for name in files)]
+
+
+def _anchor(name: str, fragment: str) -> str:
+    return f"{name.replace('/', '-')}--{fragment}"
+
+
+def _moved(article, name: str, known: list[str]) -> None:
+    """Rewrite anchors and addresses of a page for its place in the one long page, in place."""
+    for node in article.find_all(id=True):
+        node["id"] = _anchor(name, node["id"])
+    article["id"] = _anchor(name, "")
+    for node in article.find_all(["a", "img"]):
+        key = "href" if node.name == "a" else "src"
+        address = urlparse(node.get(key, ""))
+        if address.scheme or not (address.path or address.fragment):
+            continue
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(name), address.path))
+        target = path.removesuffix(".html") if address.path else name
+        if target in known:
+            node[key] = f"#{_anchor(target, address.fragment)}"
+        else:
+            node[key] = path
+
+
 def single_page(out: Path) -> Path:
-    """Render the assembled pages as one page, `out/_build/singlehtml/book/intro.html` or like.
+    """Put the articles of all pages into one page, `out/_build/html/_print.html`.
 
     Raises:
-        MissingStage: the book has not been assembled.
-        UserError: Jupyter Book failed.
+        MissingStage: the book has not been rendered.
     """
-    staging = out / "_build" / "book"
-    if not staging.is_dir():
-        raise MissingStage(f"{staging} does not exist; run `make html` first.")
-    program = Path(sys.executable).with_name("jupyter-book")
-    line = [str(program), "build", str(staging), "--path-output", str(out), "--quiet"]
-    done = subprocess.run([*line, "--builder", "custom", "--custom-builder", "singlehtml"])
-    if done.returncode:
-        raise UserError("the book could not be put into one page; the reason is above.")
-    folder = out / "_build" / "singlehtml"
-    add_mathjax(folder)
-    return max(folder.rglob("*.html"), key=lambda path: path.stat().st_size)
+    html = out / "_build" / "html"
+    if not (html / "index.html").is_file():
+        raise MissingStage(f"{html} has no rendered book; run `make html` first.")
+    known, long = names(out / "_build" / "book"), None
+    for name in known:
+        soup = BeautifulSoup((html / f"{name}.html").read_text(), "html.parser")
+        article = soup.find("article")
+        _moved(article, name, known)
+        if long is None:
+            long, last = soup, article
+            for node in soup.find_all(["script", "link"]):
+                key = "src" if node.name == "script" else "href"
+                if node.get(key, "").startswith("../"):
+                    node[key] = node[key].removeprefix("../")
+        else:
+            last.insert_after(article)
+            last = article
+    page = html / "_print.html"
+    page.write_text(str(long))
+    return page
 
 
 def printed(chromium, page: Path, target: Path) -> Path:
@@ -90,7 +133,9 @@ def main(out: Path = ROOT) -> None:
     """Print the book of `make html` to `_build/timebalance.pdf`."""
     try:
         with browser.started() as chromium:
-            target = printed(chromium, single_page(out), out / "_build" / "timebalance.pdf")
+            page = single_page(out)
+            target = printed(chromium, page, out / "_build" / "timebalance.pdf")
+            page.unlink()
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"The book is printed: {target}")

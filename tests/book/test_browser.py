@@ -3,8 +3,10 @@
 import csv
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from bs4 import BeautifulSoup
 from smoke import ROOT
 
 sys.path.insert(0, str(ROOT / "book"))
@@ -279,3 +281,15 @@ def test_a_page_is_printed_with_its_still_pictures(html, browser, tmp_path):
     target = pdf.printed(browser, html / "book" / "hands-on.html", tmp_path / "x.pdf")
     assert target.read_bytes().startswith(b"%PDF")
     assert target.stat().st_size > 100_000
+
+
+def test_references_of_the_printed_book_lead_to_its_own_pages(html):
+    page = pdf.single_page(html.parents[1])
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    page.unlink()
+    ids = {node["id"] for node in soup.select("article, article [id]")}
+    links = {a["href"] for a in soup.select("article a[href^='#']")}
+    assert {link for link in links if unquote(link[1:]) not in ids} == set()
+    assert len(soup.find_all("article")) == len(pdf.names(html.parents[0] / "book"))
+    missing = [i["src"] for i in soup.select("article img") if not (html / i["src"]).is_file()]
+    assert missing == []
