@@ -30,7 +30,10 @@ h2, h3 { break-after: avoid; }
 pre { white-space: pre-wrap !important; }
 .sortable { overflow: visible; }
 .sortable table { font-size: 8pt; }
-.wide table { font-size: 5.5pt; }
+.wide table { font-size: 5.5pt; table-layout: fixed; width: 100%; overflow-wrap: anywhere; }
+.wide th:first-child { width: 11%; }
+.wide th:last-child { width: 22%; }
+.wide th:nth-child(2) { width: 9%; }
 .wide th, .wide td { padding: 1px 2px !important; }
 .wide td:last-child { min-width: 0; }
 """
