@@ -168,14 +168,15 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
         unfinished = {job.name for job in [*waiting, *running.values()]}
         for job in [job for job in waiting if not unfinished & set(job.needs)]:
             waiting.remove(job)
-            call = (trainer(run.config), run.config, run.dir, run.chapter, job)
-            running[executor.submit(workers.call, *call)] = job
+            what = (run.config, run.dir, run.chapter, job)
+            running[workers.submit(executor, trainer(run.config), *what)] = job
         done = workers.finished(executor, running)
         _show(run, jobs, begin)
         for future in done:
             job = running.pop(future)
             workers.result(executor, future, running, _KILLED.format(job.name))
             _say(run, job, begin)
+    executor.shutdown(wait=False)  # idle workers would keep the kernel from ending
 
 
 def _show(run: Run, jobs: list[Job], begin: float) -> None:

@@ -79,6 +79,19 @@ def _handled(handler: Callable) -> Iterator[None]:
             signal.signal(number, old or signal.SIG_DFL)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Let signals wait: processes started meanwhile hear them when they begin to `listen`.
+
+    A worker that died of a signal while it was starting would take the others with it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def listen() -> None:
     """Listen from now on: for worker processes, which are ended by the process they work for."""
     global _listening
@@ -86,6 +99,7 @@ def listen() -> None:
         _listening = True
         for number in SIGNALS:
             signal.signal(number, ask)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def ignore(*_) -> None:

@@ -17,8 +17,13 @@ from . import stopping
 from .errors import Stopped, UserError
 
 
-def call(function: Callable, *arguments: Any) -> Any:
-    """Call a function in a worker that saves and stops when a signal asks it to."""
+def submit(executor, function: Callable, *arguments: Any) -> Future:
+    """Have a worker call a function; a signal makes it save and stop, even if it is starting."""
+    with stopping.held():
+        return executor.submit(_call, function, *arguments)
+
+
+def _call(function: Callable, *arguments: Any) -> Any:
     stopping.listen()
     stopping.check()
     return function(*arguments)

@@ -181,7 +181,7 @@ def _execute(tasks: list[Task], jobs: int) -> None:
     while waiting or running:
         for task in [t for t in waiting if finished.issuperset(t.needs)][: jobs - len(running)]:
             waiting.remove(task)
-            future = executor.submit(workers.call, task.call, *task.arguments)
+            future = workers.submit(executor, task.call, *task.arguments)
             running[future] = (task, time.monotonic())
         for future in workers.finished(executor, running):
             task, since = running.pop(future)
