@@ -176,7 +176,7 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
             job = running.pop(future)
             workers.result(executor, future, running, _KILLED.format(job.name))
             _say(run, job, begin)
-    executor.shutdown(wait=False)  # idle workers would keep the kernel from ending
+    executor.shutdown(wait=True)  # idle workers would keep the kernel from ending
 
 
 def _show(run: Run, jobs: list[Job], begin: float) -> None:
