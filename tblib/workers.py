@@ -35,9 +35,13 @@ def finished(executor, running: Collection[Future]) -> set[Future]:
     Raises:
         Stopped: a signal came; all workers have saved what they were training.
     """
-    if stopping.asked():
-        _stop(executor, running)
-    return wait(running, timeout=1.0, return_when=FIRST_COMPLETED).done
+    for _ in range(5):
+        if stopping.asked():
+            _stop(executor, running)
+        done = wait(running, timeout=0.2, return_when=FIRST_COMPLETED).done
+        if done:
+            break
+    return done
 
 
 def result(executor, future: Future, running: Collection[Future], killed: str) -> Any:

@@ -22,8 +22,8 @@ from tblib.train import read_log
 
 JOBS = [
     Job("ssl", "joint", steps=16, seed=0),
-    Job("inv", "supervised", steps=16, seed=0, init="ssl"),
-    Job("dist", "supervised", steps=16, seed=1, init="ssl"),
+    Job("inv", "supervised", steps=64, seed=0, init="ssl"),
+    Job("dist", "supervised", steps=64, seed=1, init="ssl"),
     Job("student", "timebalance", steps=16, seed=0, teachers=("inv", "dist"), score="s"),
 ]
 NAMES = [job.name for job in JOBS]
@@ -155,7 +155,7 @@ def test_killed_at_random_times_the_weights_are_the_same(tmp_path, tiny_root, wh
     reached = 0
     for _ in range(5):
         started = Program(folder, tiny_root, **settings)
-        goal = reached + chance.randrange(2, 14)
+        goal = reached + chance.randrange(12, 30)
         started.wait_for(lambda done, goal=goal: sum(done.values()) >= goal)
         time.sleep(chance.uniform(0, 0.1))
         started.signal(signal.SIGKILL)
