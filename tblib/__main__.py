@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.debug:
             raise
         print(f"tblib: {error}", file=sys.stderr)
-        return UserError.exit_code
+        return getattr(error, "exit_code", UserError.exit_code)
     except KeyboardInterrupt:
         print("tblib: interrupted; the same command goes on from here.", file=sys.stderr)
         return INTERRUPTED
