@@ -11,11 +11,13 @@ from smoke import ROOT
 
 from tblib.__main__ import main
 from tblib.chapters import chapters
+from tblib.config import Profile
 from tblib.errors import DataError
 from tblib.plan import cost, plan, stages
 from tblib.plan.prices import Prices
 from tblib.plan.videos import count_videos
 from tblib.profiles import load_profile, profile_names
+from tblib.study.conduct import every_unit
 from tblib.systems import Job
 
 
@@ -32,7 +34,8 @@ def nothing_here(tmp_path, monkeypatch):
 
 def test_the_plan_knows_every_training_of_a_recorded_run():
     record = json.loads((ROOT / "results" / "stickactions-laptop.json").read_text())
-    jobs = [job for part in stages.chapter_jobs(load_profile("laptop")).values() for job in part]
+    config = Profile.model_validate(record["config"])  # its settings, not those of today
+    jobs = [job for part in stages.chapter_jobs(config).values() for job in part]
     assert {job.name: job.steps for job in jobs} == {
         training["name"]: training["steps"] for training in record["trainings"]
     }
@@ -119,7 +122,7 @@ def test_videos_that_are_here_are_counted(tiny_root):
 def test_a_study_is_planned_by_training_with_all_its_units():
     config = load_profile("laptop-study")
     found = {stage.name: stage for stage in stages.study_stages(config, Path("nowhere"))}
-    units = len(config.study.seeds) * (len(config.study.fractions) + len(config.study.sweep))
+    units = len(every_unit(config))
     assert len(found["student_reweighted"].jobs) == units
     assert len(found["ssl_joint"].jobs) == len(config.study.seeds)
     assert "ssl_joint" in found["student_reweighted"].after
