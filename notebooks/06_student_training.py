@@ -434,8 +434,8 @@ run.save_metrics(
 #
 # ````{admonition} Solution
 # :class: dropdown
-# One method changes.  To train it, give it a line in `systems.build_method`, as
-# `CONTRIBUTING.md` says for any new method.
+# One method changes.  To train it, give it a line in `semi.METHODS`, as `CONTRIBUTING.md` says
+# for any new method.
 #
 # ```python
 # class Confident(semi.TimeBalance):

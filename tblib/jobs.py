@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
-from . import checkpoint, distributed, launch, semi, stopping, workers
+from . import checkpoint, distributed, launch, shelf, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
@@ -112,8 +111,7 @@ def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
 
 def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
     c, place = run.config, run.folder(job.name)
-    options = {"pretrain": c.pretrain, "supervised": c.finetune, "timebalance": c.student}
-    o = options[job.method if job.method in semi.METHODS else "pretrain"]
+    o = getattr(c, shelf.sections(job.method)[0])
     return Plan(
         steps=job.steps,
         lr=o.lr * getattr(method, "rate", 1.0),
@@ -162,21 +160,15 @@ def _in_order(jobs: list[Job]) -> Iterator[Job]:
 
 
 def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
-    executor = get_reusable_executor(max_workers=run.config.runtime.jobs, timeout=60)
-    waiting, running = list(jobs), {}
-    while waiting or running:
-        unfinished = {job.name for job in [*waiting, *running.values()]}
-        for job in [job for job in waiting if not unfinished & set(job.needs)]:
-            waiting.remove(job)
-            what = (run.config, run.dir, run.chapter, job)
-            running[workers.submit(executor, trainer(run.config), *what)] = job
-        done = workers.finished(executor, running)
+    train = partial(trainer(run.config), run.config, run.dir, run.chapter)
+    tasks = {workers.Task(job.name, train, (job,), job.needs): job for job in jobs}
+
+    def tell(finished: list[tuple[workers.Task, float]]) -> None:
         _show(run, jobs, begin)
-        for future in done:
-            job = running.pop(future)
-            workers.result(executor, future, running, _KILLED.format(job.name))
-            _say(run, job, begin)
-    executor.shutdown(wait=True)  # idle workers would keep the kernel from ending
+        for task, _ in finished:
+            _say(run, tasks[task], begin)
+
+    workers.side_by_side(list(tasks), run.config.runtime.jobs, tell, _KILLED)
 
 
 def _show(run: Run, jobs: list[Job], begin: float) -> None:

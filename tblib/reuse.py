@@ -7,26 +7,18 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from . import checkpoint
+from . import checkpoint, shelf
 from .cards import code_hash
 from .io import sha256
 from .models import resolve_precision
-from .pretrain import METHODS as PRETRAINING
 from .runs import Run
 from .systems import Job, scores
-
-# Sections of the profile that a method reads beside `data` and `model`.
-SECTIONS = {
-    **dict.fromkeys(PRETRAINING, ("pretrain",)),
-    "supervised": ("finetune",),
-    "timebalance": ("finetune", "student"),
-}
 
 
 def digest(run: Run, job: Job) -> str:
     """Identify a training by its settings, the training code, the videos and its inputs."""
     c = run.config
-    used = ("data", "model", *SECTIONS[job.method])
+    used = ("data", "model", *shelf.sections(job.method))
     sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
     sections["data"].pop("root")
     sections["model"]["precision"] = resolve_precision(c.model.precision, run.device.type)

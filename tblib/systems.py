@@ -24,7 +24,7 @@ class Job:
 
     Attributes:
         name: folder of the result under `ckpt/`.
-        method: `invariant`, `distinctive`, `joint`, `supervised` or `timebalance`.
+        method: a name on one of the two shelves, `pretrain.METHODS` and `semi.METHODS`.
         init: model whose weights it starts from ("" = random): the whole encoder in pretraining,
             the backbone otherwise.
         pool: labelled pool of `supervised`.
@@ -56,31 +56,42 @@ class Job:
         return tuple(filter(None, (self.init, *self.teachers)))
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a method may be made from: finished teachers and scores of a run.
+
+    Attributes:
+        remember: whether teachers share their answers with other students, see `tblib.remember`.
+    """
+
+    run: Run
+    remember: bool = False
+
+    def teachers(self, names: tuple[str, ...]) -> tuple[nn.Module, ...]:
+        """Load finetuned classifiers."""
+        loaded = [load_classifier(self.run, name) for name in names]
+        if self.remember:
+            loaded = map(Remembered, loaded, (self.run.folder(name) for name in names))
+        return tuple(loaded)
+
+    def score(self, column: str) -> torch.Tensor:
+        """Read a score per row of the video table, see `scores`."""
+        return scores(self.run, column)
+
+
 def build_method(run: Run, job: Job, remember: bool = False) -> nn.Module:
     """Build a job's method with its starting weights, teachers and scores.
 
     Args:
-        remember: whether teachers share their answers with other students, see `tblib.remember`.
+        remember: whether teachers share their answers with other students.
     """
-    classes = len(run.videos.classes)
     if job.method in pretrain.METHODS:
         method = pretrain.METHODS[job.method](run.config)
         if job.init:
             checkpoint.load_into(method.learner, run.folder(job.init))
         return method
-    if job.method == "supervised":
-        method = semi.Supervised(run.config, classes, job.pool)
-    else:
-        change: dict = {"distance": job.distance}
-        if job.distil == "unlabelled":
-            change["weight_labelled"] = 0.0
-        student = run.config.student.model_copy(update=change)
-        config = run.config.model_copy(update={"student": student})
-        teachers = tuple(load_classifier(run, name) for name in job.teachers)
-        if remember:
-            folders = (run.folder(name) for name in job.teachers)
-            teachers = tuple(map(Remembered, teachers, folders))
-        method = semi.TimeBalance(config, classes, teachers, scores(run, job.score))
+    made_by = semi.METHODS[job.method].build
+    method = made_by(run.config, len(run.videos.classes), job, Given(run, remember))
     if job.init:
         checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
     return method

@@ -5,22 +5,86 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
 from torch.utils.data import DataLoader
 
 from . import stopping
 from .errors import Stopped, UserError
 
+Tell = Callable[[list[tuple["Task", float]]], None]
 
-def submit(executor, function: Callable, *arguments: Any) -> Future:
-    """Have a worker call a function; a signal makes it save and stop, even if it is starting."""
+
+@dataclass(frozen=True)
+class Task:
+    """A call in a worker, after the tasks it needs."""
+
+    name: str
+    call: Callable
+    arguments: tuple
+    needs: tuple[str, ...] = ()
+
+
+def side_by_side(tasks: list[Task], size: int, tell: Tell, killed: str) -> None:
+    """Run tasks in the order given, up to `size` at a time, each after those of them it needs.
+
+    Args:
+        tell: called about every second with the tasks finished since, each with its seconds.
+        killed: what to say if the process of a task was killed; `{!r}` is the task's name.
+
+    Raises:
+        Stopped: a signal came, to this process or to a worker.
+        UserError: a worker was killed, or whatever a task raised.
+    """
+    waiting, running = list(tasks), {}
+    with _pool(size) as pool:
+        while waiting or running:
+            for task in _ready(waiting, [task for task, _ in running.values()], size):
+                waiting.remove(task)
+                running[_submit(pool, task)] = task, time.monotonic()
+            done = []
+            for future in _finished(running):
+                task, since = running.pop(future)
+                _result(future, killed.format(task.name))
+                done.append((task, time.monotonic() - since))
+            tell(done)
+
+
+def _ready(waiting: list[Task], running: list[Task], size: int) -> list[Task]:
+    unfinished = {task.name for task in [*waiting, *running]}
+    return [t for t in waiting if not unfinished.intersection(t.needs)][: size - len(running)]
+
+
+@contextmanager
+def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
+    """Keep up to `size` worker processes for a block of code.
+
+    However the block is left, by an error, a signal or an interrupted cell, the workers first save
+    what they are training. loky's reusable workers would be those of joblib's `Parallel` as well,
+    which cannot work with them unless it started them itself.
+    """
+    executor = ProcessPoolExecutor(max_workers=size)
+    try:
+        yield executor
+    except BaseException:
+        for pid in list(executor._processes):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        raise
+    finally:
+        executor.shutdown(wait=True)
+
+
+def _submit(pool: ProcessPoolExecutor, task: Task) -> Future:
+    """Have a worker do a task; a signal makes it save and stop, even if it is starting."""
     with stopping.held():
-        return executor.submit(_call, function, *arguments)
+        return pool.submit(_call, task.call, *task.arguments)
 
 
 def _call(function: Callable, *arguments: Any) -> Any:
@@ -29,50 +93,25 @@ def _call(function: Callable, *arguments: Any) -> Any:
     return function(*arguments)
 
 
-def finished(executor, running: Collection[Future]) -> set[Future]:
-    """Wait up to a second until one of the calls is finished; return those that are.
-
-    Raises:
-        Stopped: a signal came; all workers have saved what they were training.
-    """
+def _finished(running: Collection[Future]) -> set[Future]:
+    """Wait up to a second until one of the calls is finished; return those that are."""
     for _ in range(5):
-        if stopping.asked():
-            _stop(executor, running)
+        stopping.check()
         done = wait(running, timeout=0.2, return_when=FIRST_COMPLETED).done
         if done:
             break
     return done
 
 
-def result(executor, future: Future, running: Collection[Future], killed: str) -> Any:
-    """Return what a finished call returned.
-
-    Args:
-        running: the calls beside it.
-        killed: what to say if a worker was killed.
-
-    Raises:
-        Stopped: a signal came; all workers have saved what they were training.
-        UserError: a worker was killed, or whatever the call raised.
-    """
+def _result(future: Future, killed: str) -> Any:
     try:
         return future.result()
     except Stopped:
-        _stop(executor, running)
+        stopping.check()
+        raise Stopped("a worker was asked to stop; the same command goes on.") from None
     except TerminatedWorkerError:
         stopping.check()
         raise UserError(killed) from None
-
-
-def _stop(executor, running: Collection[Future]) -> NoReturn:
-    """Pass the request on, wait until everything is saved, and dismiss the workers."""
-    for pid in list(executor._processes):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-    wait(running)
-    executor.shutdown(wait=True)  # its workers would refuse further calls
-    stopping.check()
-    raise Stopped("a worker was asked to stop; the same command goes on.")
 
 
 def loaders(loader: DataLoader) -> DataLoader:

@@ -5,12 +5,12 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from helpers import same_weights, tiny_profile
-from joblib.externals.loky import get_reusable_executor
 
 from tblib import checkpoint, jobs
 from tblib.errors import ConfigError, MissingStage, UserError
@@ -157,7 +157,6 @@ def test_a_missing_score_is_explained(open_at):
 def test_two_jobs_side_by_side_give_the_weights_of_one_at_a_time(open_at):
     alone = open_at("alone")
     run_jobs(alone, ALL)
-    get_reusable_executor(kill_workers=True, reuse=False)  # workers of other tests: other folders
     pair = open_at("pair", runtime__jobs=2)
     histories = run_jobs(pair, ALL)
     for job in ALL:
@@ -176,13 +175,23 @@ def check_mistake_in_a_worker(run):
 
 def check_killed_worker(run):
     """A worker that the system kills while it trains is reported in one sentence."""
-    endless = Job("endless", "supervised", steps=100_000, seed=0)
+    endless, before = Job("endless", "supervised", steps=100_000, seed=0), worker_processes()
     with ThreadPoolExecutor(1) as thread:
         outcome = thread.submit(run_jobs, run, [endless])
         limit = time.monotonic() + 60
         while jobs.history(run, "endless").empty and time.monotonic() < limit:
             time.sleep(0.05)
-        for pid in list(get_reusable_executor(max_workers=2, timeout=60)._processes):
+        for pid in worker_processes() - before:
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(UserError, match="was killed, usually for lack of memory"):
             outcome.result(timeout=60)
+
+
+def worker_processes() -> set[int]:
+    """Return the numbers of this process's children that are workers, not their supervisors."""
+    children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
+    return {
+        int(pid)
+        for pid in children.split()
+        if "--process-name" in Path(f"/proc/{pid}/cmdline").read_text()
+    }

@@ -7,7 +7,9 @@ import torch
 from helpers import TINY, fake_pool, same_weights, tiny_profile
 from torch.nn.functional import cross_entropy
 
+from tblib import shelf
 from tblib.data.loader import Batch
+from tblib.errors import ConfigError
 from tblib.models import Classifier, backbone
 from tblib.profiles import load_profile
 from tblib.semi import METHODS, Supervised, TimeBalance
@@ -35,7 +37,28 @@ def batch(rows, seed=0):
 
 
 def test_the_shelf():
-    assert {"supervised": Supervised, "timebalance": TimeBalance} == METHODS
+    assert METHODS["supervised"] is Supervised and METHODS["timebalance"] is TimeBalance
+    for name in METHODS:
+        first, *_ = shelf.sections(name)
+        options = getattr(tiny_profile(), first)
+        assert options.lr > 0 and options.weight_decay >= 0, name
+        assert shelf.clips_per_step(tiny_profile(), name) > 0 and shelf.helpers(name) >= 0
+
+
+def test_the_clips_of_a_step_are_those_of_its_streams():
+    profile = tiny_profile(student__batch_labelled=3, student__batch_unlabelled=4)
+    methods = {"timebalance": time_balance(), "supervised": Supervised(profile, K)}
+    methods["timebalance"].options = profile.student
+    for name, method in methods.items():
+        asked = sum(stream.batch for stream in method.streams().values())
+        assert shelf.clips_per_step(profile, name) == asked
+    assert shelf.helpers("timebalance") == len(methods["timebalance"].teachers)
+    assert shelf.sections("joint") == ("pretrain",) and shelf.helpers("joint") == 0
+
+
+def test_an_unknown_method_is_named_with_those_there_are():
+    with pytest.raises(ConfigError, match="no method 'fixmatch'; the shelves have invariant, "):
+        shelf.sections("fixmatch")
 
 
 def test_teachers_stay_bit_identical_frozen_and_in_eval_mode(tmp_path):

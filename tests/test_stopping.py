@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from helpers import same_weights, tiny_profile
+from joblib.externals.loky import get_reusable_executor
 
 from tblib import checkpoint, stopping
 from tblib.errors import Stopped, UserError
@@ -45,14 +46,20 @@ def program(folder: Path, root: Path, settings: dict) -> None:
     except UserError as error:
         print(error, file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
+    finally:  # Python does this at its end, but multiprocessing first waits until they are idle
+        get_reusable_executor().shutdown(wait=True)
 
 
 class Program:
-    """One start of the program: a process of its own, forked to spare the imports."""
+    """One start of the program: a process forked from one that only imports, to spare the imports.
+
+    Forked from this process it would inherit the locks and workers of whatever test ran before.
+    """
 
     def __init__(self, folder: Path, root: Path, **settings):
         self.folder = folder
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tblib.jobs"])
         self.process = context.Process(target=program, args=(folder, root, settings))
         self.process.start()
 
@@ -132,8 +139,6 @@ def test_pretraining_finetuning_and_student_save_when_a_signal_comes(tmp_path, t
     check_equal(folder, whole)
 
 
-# Hangs now and then where other tests used workers in the same process before: not in every run.
-@pytest.mark.nightly
 @pytest.mark.parametrize("everyone", [False, True], ids=["parent", "group"])
 def test_trainings_side_by_side_save_when_a_signal_comes(tmp_path, tiny_root, whole, everyone):
     """Schedulers signal the first process or all of them; loaders must go on till the step ends."""

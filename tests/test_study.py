@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from tblib import checkpoint
-from tblib.errors import ConfigError, MissingStage
+from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.io import read_json, write_json
 from tblib.jobs import train_job
 from tblib.profiles import load_profile
@@ -112,6 +112,20 @@ def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
 def test_a_profile_without_a_study_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="has no section `study`; use laptop-study"):
         conduct.conduct(load_profile("smoke"), tmp_path)
+
+
+def test_an_impossible_share_of_labels_is_found_before_anything_is_trained(profile, tmp_path):
+    c = load_profile(str(profile))
+    c = c.model_copy(update={"study": c.study.model_copy(update={"sweep": (0.05,)})})
+    with pytest.raises(DataError, match="fraction of 0.05 is less than half a video per class"):
+        conduct.conduct(c, tmp_path / "run")
+    assert not list((tmp_path / "run").glob("*/*/ckpt/*/model.json"))
+
+
+def test_the_shares_of_the_stickactions_study_leave_a_video_in_every_class():
+    c = load_profile("laptop-study")
+    videos = c.sticks.train_groups * c.sticks.clips_per_group
+    assert all(f * videos >= 0.5 for f in (*c.study.fractions, *c.study.sweep))
 
 
 def test_nothing_finished_is_nothing_to_record(profile, tmp_path):

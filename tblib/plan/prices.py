@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .. import semi, shelf
 from ..config import Profile
 from ..systems import Job
 from . import cost
@@ -41,23 +42,20 @@ class Prices:
 
     def per_step(self, job: Job) -> int:
         """Return how many clips a step trains on."""
-        c = self.config
-        if job.method == "timebalance":
-            return c.student.batch_labelled + c.student.batch_unlabelled
-        return c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
+        return shelf.clips_per_step(self.config, job.method)
 
     def seconds(self, job: Job) -> float:
         """Estimate the time of one training alone on this machine; clips are loaded in between."""
-        kind = "other" if job.method in ("timebalance", "supervised") else "pretrain"
-        passes = 1 + cost.BACKWARD + (2 if job.method == "timebalance" else 0)  # two teachers
+        kind = "other" if job.method in semi.METHODS else "pretrain"
+        passes = 1 + cost.BACKWARD + shelf.helpers(job.method)
         load = self.speed.load * self.frames[kind] / self.frames["other"]
         each = passes * self.clip[kind].flop / self.speed.flops + load
         return job.steps * self.per_step(job) * each
 
     def memory(self, job: Job) -> float:
         """Estimate the bytes on the device: activations, weights, gradients and two moments."""
-        kind = "other" if job.method in ("timebalance", "supervised") else "pretrain"
-        models = 4 + (2 if job.method == "timebalance" else 0)
+        kind = "other" if job.method in semi.METHODS else "pretrain"
+        models = 4 + shelf.helpers(job.method)
         return self.per_step(job) * self.clip[kind].memory + models * self.weights
 
 

@@ -5,6 +5,8 @@ Source: paper, section A4.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -15,6 +17,9 @@ from ..data.loader import Batch, Stream
 from ..distributed import gather
 from ..models import Classifier, starting_backbone
 
+if TYPE_CHECKING:
+    from ..systems import Given, Job
+
 
 class Supervised(nn.Module):
     """A classifier that sees labelled clips only.
@@ -24,6 +29,19 @@ class Supervised(nn.Module):
         classes: K.
         pool: `labelled`, or `train` for the fully supervised upper bound.
     """
+
+    sections = ("finetune",)
+    helpers = 0
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Supervised:
+        """Make the method that a job describes."""
+        return cls(profile, classes, job.pool)
+
+    @staticmethod
+    def clips_per_step(profile: Profile) -> int:
+        """Clips of a step."""
+        return profile.finetune.batch
 
     def __init__(self, profile: Profile, classes: int, pool: str = "labelled"):
         super().__init__()

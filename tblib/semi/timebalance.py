@@ -6,6 +6,8 @@ eq. :eq:`eq-student`.  Source: paper, section A6.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
@@ -19,6 +21,9 @@ from ..losses import kl_distance, squared_distance
 from ..models import Classifier, starting_backbone
 from ..reweight import mix
 
+if TYPE_CHECKING:
+    from ..systems import Given, Job
+
 
 class TimeBalance(nn.Module):
     """Student, two frozen teachers and a static score per video.
@@ -29,6 +34,24 @@ class TimeBalance(nn.Module):
         teachers: f_I and f_D, finetuned; put in eval mode and frozen here.
         score: s(v) in [0, 1] for every row of the video table, `[N]`.
     """
+
+    sections = ("student", "finetune")
+    helpers = 2
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> TimeBalance:
+        """Make the method that a job describes: its teachers, score and distillation."""
+        change: dict = {"distance": job.distance}
+        if job.distil == "unlabelled":
+            change["weight_labelled"] = 0.0
+        student = profile.student.model_copy(update=change)
+        profile = profile.model_copy(update={"student": student})
+        return cls(profile, classes, given.teachers(job.teachers), given.score(job.score))
+
+    @staticmethod
+    def clips_per_step(profile: Profile) -> int:
+        """Labelled and unlabelled clips of a step."""
+        return profile.student.batch_labelled + profile.student.batch_unlabelled
 
     def __init__(
         self, profile: Profile, classes: int, teachers: tuple[nn.Module, nn.Module], score: Tensor

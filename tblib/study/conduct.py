@@ -7,18 +7,17 @@ started again; stopping it costs the tasks in progress, which go on from their l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from joblib.externals.loky import get_reusable_executor
-
-from .. import stopping, workers
+from .. import shelf, stopping, workers
 from ..config import Profile
 from ..errors import ConfigError
 from ..io import write_json
 from ..pretrain import METHODS
 from ..runs import Run, open_run
+from ..systems import Job
 from . import grid, work
 
 FIRST = ("bound", "main", "controls")
@@ -29,13 +28,9 @@ _KILLED = (
 
 
 @dataclass(frozen=True)
-class Task:
-    """A call in a worker, after the tasks it needs; `cost` in clips, for the time left."""
+class Task(workers.Task):
+    """A task of a study; `cost` in clips passed forwards and backwards, for the time left."""
 
-    name: str
-    call: Callable
-    arguments: tuple
-    needs: tuple[str, ...] = ()
     cost: float = 0.0
 
 
@@ -44,6 +39,7 @@ def conduct(config: Profile, folder: Path) -> None:
 
     Raises:
         ConfigError: the profile has no section `study`.
+        DataError: a share of labels is less than a video per class, or videos are missing.
         UserError: a worker was killed.
         Stopped: a signal came; everything is saved.
     """
@@ -52,7 +48,8 @@ def conduct(config: Profile, folder: Path) -> None:
             f"profile {config.name!r} has no section `study`; use laptop-study or ucf101-study."
         )
     units = {(seed, f): prepare(config, folder, seed, f) for seed, f in every_unit(config)}
-    next(iter(units.values())).pool  # noqa: B018  decode once, before workers ask
+    for run in units.values():  # decode once, before workers ask; find impossible shares of labels
+        run.pool  # noqa: B018
     tasks = list(plan(config, units))
     print(f"{len(tasks)} tasks in {len(units)} units under {folder}", flush=True)
     with stopping.listening():
@@ -164,37 +161,29 @@ def _mark(seed: int, fraction: float) -> str:
     return f"seed {seed}, {100 * fraction:g} %:"
 
 
-def _cost(run: Run, job) -> float:
+def _cost(run: Run, job: Job) -> float:
     """Estimate the work of a training in clips passed forwards and backwards."""
-    c = run.config
-    if job.method == "timebalance":  # two teachers see every clip forwards
-        return job.steps * (c.student.batch_labelled + c.student.batch_unlabelled) * 1.6
-    per_step = c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
-    return job.steps * per_step
+    forwards = 1 + 0.3 * shelf.helpers(job.method)  # a frozen network only passes forwards
+    return job.steps * shelf.clips_per_step(run.config, job.method) * forwards
 
 
 def _execute(tasks: list[Task], jobs: int) -> None:
-    executor = get_reusable_executor(max_workers=jobs, timeout=120)
-    waiting, running, finished = _unique(tasks), {}, set()
-    begin, total, done = time.monotonic(), sum(task.cost for task in waiting), 0.0
-    count = len(waiting)
-    while waiting or running:
-        for task in [t for t in waiting if finished.issuperset(t.needs)][: jobs - len(running)]:
-            waiting.remove(task)
-            future = workers.submit(executor, task.call, *task.arguments)
-            running[future] = (task, time.monotonic())
-        for future in workers.finished(executor, running):
-            task, since = running.pop(future)
-            workers.result(executor, future, running, _KILLED.format(task.name))
-            finished.add(task.name)
-            done += task.cost
-            elapsed = time.monotonic() - begin
-            left = elapsed * (total - done) / max(done, 1)
+    tasks = _unique(tasks)
+    begin, total = time.monotonic(), sum(task.cost for task in tasks)
+    finished: list[Task] = []
+
+    def tell(news: list[tuple[Task, float]]) -> None:
+        for task, seconds in news:
+            finished.append(task)
+            done = sum(task.cost for task in finished)
+            left = (time.monotonic() - begin) * (total - done) / max(done, 1)
             print(
-                f"[{len(finished)}/{count}] {task.name} {time.monotonic() - since:.0f} s; "
+                f"[{len(finished)}/{len(tasks)}] {task.name} {seconds:.0f} s; "
                 f"about {max(left, 0) / 60:.0f} min left",
                 flush=True,
             )
+
+    workers.side_by_side(tasks, jobs, tell, _KILLED)
 
 
 def _unique(tasks: list[Task]) -> list[Task]:

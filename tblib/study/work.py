@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from .. import checkpoint, evaluate, reweight, stopping
+from .. import checkpoint, evaluate, reweight, shelf, stopping
 from ..config import Profile
 from ..features import features, time_retrieval
 from ..io import atomic_write, read_json, sha256, write_json
@@ -73,16 +73,10 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
         stopping.check()
     if path.is_file() and read_json(path)["digest"] == mark:
         return
-    clips = job.steps * _clips_per_step(config, job)
+    clips = job.steps * shelf.clips_per_step(config, job.method)
     found = {"digest": mark, "steps": job.steps, "clips": clips, "seconds": card["seconds"]}
     found |= _test(run, job) if job.method in CLASSIFIERS else probe(run, job.name)
     write_json(path, found)
-
-
-def _clips_per_step(c: Profile, job: Job) -> int:
-    if job.method == "timebalance":
-        return c.student.batch_labelled + c.student.batch_unlabelled
-    return c.finetune.batch if job.method == "supervised" else c.pretrain.clips_per_step
 
 
 def _test(run: Run, job: Job) -> dict:
