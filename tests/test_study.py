@@ -193,9 +193,9 @@ def test_cells_of_other_code_or_settings_are_not_recorded(profile, tmp_path):
 
 def test_a_definition_of_the_profile_that_is_not_in_the_list_is_compared_too():
     c = load_profile("laptop-study", {"similarity.clips": 10, "similarity.features": "joint"})
-    assert conduct.work.definitions(c)[0] == ("joint", "backbone", 10)
-    default = conduct.work.definitions(load_profile("laptop-study"))
-    assert sorted(default) == sorted(conduct.work.DEFINITIONS)
+    assert conduct.scoring.definitions(c)[0] == ("joint", "backbone", 10)
+    default = conduct.scoring.definitions(load_profile("laptop-study"))
+    assert sorted(default) == sorted(conduct.scoring.DEFINITIONS)
 
 
 @pytest.mark.timeout(900)

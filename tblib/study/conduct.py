@@ -18,7 +18,7 @@ from ..io import write_json
 from ..pretrain import METHODS
 from ..runs import Run, open_run
 from ..systems import Job
-from . import grid, work
+from . import grid, scoring, work
 
 FIRST = ("bound", "main", "controls")
 _KILLED = (
@@ -132,9 +132,9 @@ def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> It
     if group in ("main", "sweep"):
         if fraction == first:
             inputs = (f"{owner} ssl_invariant", f"{owner} ssl_distinctive")
-            yield Task(f"{here} similarity", work.compare, unit, inputs, 2e4)
+            yield Task(f"{here} similarity", scoring.compare, unit, inputs, 2e4)
             yield Task(f"{here} untrained", work.untrained, unit, (), 4e3)
-        yield Task(f"{here} scores", work.score, unit, (f"{owner} similarity",), 500)
+        yield Task(f"{here} scores", scoring.score, unit, (f"{owner} similarity",), 500)
     for cell in grid.cells(run.config, group):
         if (
             group == "bound"
@@ -154,7 +154,7 @@ def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> It
         yield Task(f"{here} {cell.job.name}", work.train, call, tuple(needs), _cost(run, cell.job))
     if group in ("main", "sweep"):
         teachers = (f"{here} teacher_invariant", f"{here} teacher_distinctive", f"{here} scores")
-        yield Task(f"{here} summary", work.summarise, unit, teachers, 5e3)
+        yield Task(f"{here} summary", scoring.summarise, unit, teachers, 5e3)
 
 
 def _mark(seed: int, fraction: float) -> str:

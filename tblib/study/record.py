@@ -16,7 +16,8 @@ from ..runs import Run, open_run
 from ..systems import Job
 from . import grid
 from .conduct import every_unit, unit_config, unit_folder
-from .work import summary_inputs, untrained_job
+from .scoring import summary_inputs
+from .work import untrained_job
 
 GROUPS = ("combinations", "initialisations")  # groups that bring pretrainings of their own
 RESULTS = PROFILES.parent.parent / "results" / "study"

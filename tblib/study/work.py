@@ -1,4 +1,4 @@
-"""What one worker does for a study: train and test a cell, probe a pretraining, sum up a unit.
+"""What one worker does for a study: train and test a cell, probe a pretraining.
 
 Every function leaves one JSON file under `<unit>/study/` and returns at once if that file already
 describes the same model.
@@ -10,14 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 
 from .. import checkpoint, evaluate, reweight, shelf, stopping
 from ..config import Profile
 from ..features import features, time_retrieval
-from ..io import atomic_write, read_json, sha256, write_json
+from ..io import read_json, write_json
 from ..jobs import train_job
 from ..launch import train_shared
 from ..reuse import digest
@@ -25,22 +23,6 @@ from ..runs import Run, open_run
 from ..semi import METHODS as CLASSIFIERS
 from ..systems import Job, predict
 from ..train import read_log
-
-FEATURES = ("invariant", "distinctive")
-DEFINITIONS = (  # features, space, number of clips
-    *(("distinctive", "backbone", n) for n in (4, 8, 16)),
-    ("distinctive", "projected", 8),
-    ("invariant", "backbone", 8),
-    ("invariant", "projected", 8),
-)
-MAPS = {
-    "rank": ("rank", 1.0),
-    "minmax": ("minmax", 1.0),
-    "identity": ("identity", 1.0),
-    "logistic 0.3": ("logistic", 0.3),
-    "logistic 1": ("logistic", 1.0),
-    "logistic 3": ("logistic", 3.0),
-}
 
 
 @lru_cache(maxsize=4)
@@ -127,116 +109,3 @@ def untrained(config: Profile, folder: Path) -> None:
 def untrained_job(config: Profile) -> Job:
     """Describe the training that the untrained network did not have."""
     return Job("ssl_untrained", "joint", 0, config.seed)
-
-
-def definitions(config: Profile) -> list[tuple[str, str, int]]:
-    """List the definitions of s(v) that are compared, the profile's own among them."""
-    c = config.similarity
-    own = (c.features, "projected" if c.projected else "backbone", c.clips)
-    return list(dict.fromkeys([own, *DEFINITIONS]))
-
-
-def compare(config: Profile, folder: Path) -> None:
-    """Compute the raw similarity `[N]` of every video for each definition of s(v)."""
-    run = unit(config, folder)
-    wanted = definitions(config)
-    names = sorted({name for name, _, _ in wanted})
-    inputs = [checkpoint.model_card(run.folder(f"ssl_{name}"))["sha256"] for name in names]
-    inputs = [*inputs, [list(definition) for definition in wanted]]
-    path, note = folder / "study" / "raw.npz", folder / "study" / "raw.json"
-    if path.is_file() and note.is_file() and read_json(note) == inputs:
-        return
-    everyone = np.arange(len(run.pool.labels))
-    raw = {}
-    for name, space, n in wanted:
-        h = features(run, f"ssl_{name}", everyone, n, projected=space == "projected")
-        raw[f"{name}/{space}/{n}"] = reweight.raw_similarity(h).numpy()
-    atomic_write(path, lambda path: _save_arrays(path, raw))
-    write_json(note, inputs)
-
-
-def score(config: Profile, folder: Path) -> None:
-    """Write `similarity.csv`, the static scores students mix with."""
-    run = unit(config, folder)
-    raw, pool_rows, c = _raw(folder), run.pool.rows("train"), config.similarity
-
-    def fitted(name: str, space: str, n: int) -> torch.Tensor:
-        value = raw[f"{name}/{space}/{n}"]
-        return reweight.fit_map(value[pool_rows], c.map, c.temperature)(value)
-
-    space = "projected" if c.projected else "backbone"
-    s = fitted(c.features, space, c.clips)
-    columns = {"raw": raw[f"{c.features}/{space}/{c.clips}"]}
-    columns |= reweight.controls(s.float(), _oracle(run), config.seed)
-    if run.families is None:
-        columns.pop("oracle")
-    columns["s_invariant"] = fitted("invariant", "backbone", 8)
-    columns["s_projected"] = fitted("distinctive", "projected", 8)
-    values = {name: value.numpy() for name, value in columns.items()}
-    table = pd.DataFrame({"video": run.videos.table.video, **values})
-    atomic_write(folder / "similarity.csv", lambda path: table.to_csv(path, index=False))
-
-
-def _raw(folder: Path) -> dict[str, torch.Tensor]:
-    with np.load(folder / "study" / "raw.npz") as saved:
-        return {key: torch.tensor(saved[key]) for key in saved.files}
-
-
-def _save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def _oracle(run: Run) -> torch.Tensor:
-    persistent = (run.videos.table.family == "persistent").to_numpy()
-    return torch.tensor(persistent, dtype=torch.float32)
-
-
-def summarise(config: Profile, folder: Path) -> None:
-    """Ask of each definition of s(v): does it know the family, and the better teacher?"""
-    run = unit(config, folder)
-    test = run.pool.rows("test")
-    label = torch.tensor(run.pool.labels[test])
-    p = [predict(run, f"teacher_{kind}", test) for kind in FEATURES]
-    raw = _raw(folder)
-    right = [(q.argmax(1) == label).numpy() for q in p]
-    persistent = (run.videos.table.family == "persistent").to_numpy()[test]
-    found = {}
-    for key, value in raw.items():
-        for name, (kind, temperature) in MAPS.items():
-            s = reweight.fit_map(value[run.pool.rows("train")], kind, temperature)(value[test])
-            found[f"{key}/{name}"] = {
-                "auc_family": _auc(persistent, s) if run.families else None,
-                "auc_advantage": _auc(right[0][right[0] != right[1]], s[right[0] != right[1]]),
-                "mixed_top1": evaluate.accuracy(reweight.mix(*p, s), label),
-                "mean": float(s.mean()),
-            }
-    mixed, s = _mixtures(run, p, label)
-    summary = {"similarity": found, "mixed": mixed, "s": s}
-    write_json(folder / "study" / "summary.json", {"inputs": summary_inputs(run)} | summary)
-
-
-def summary_inputs(run: Run) -> list[str]:
-    """Identify what a summary was made from: both teachers, the scores, the similarities."""
-    teachers = [checkpoint.model_card(run.folder(f"teacher_{kind}"))["sha256"] for kind in FEATURES]
-    return [*teachers, sha256(run.dir / "similarity.csv"), sha256(run.dir / "study" / "raw.npz")]
-
-
-def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dict, list[float]]:
-    """Mix the teachers at test time with every score, and with hindsight (the better one)."""
-    test = run.pool.rows("test")
-    table = pd.read_csv(run.dir / "similarity.csv").iloc[test]
-    names = [name for name in table.columns if name not in ("video", "raw")]
-    mixed = {
-        name: evaluate.accuracy(reweight.mix(*p, torch.tensor(table[name].to_numpy())), label)
-        for name in names
-    }
-    either = torch.stack([q.argmax(1) == label for q in p]).any(0)
-    mixed["hindsight"] = 100 * either.float().mean().item()
-    return mixed, [round(v, 4) for v in table["reweighted"]]
-
-
-def _auc(positive: np.ndarray, value: torch.Tensor) -> float | None:
-    if not 0 < positive.sum() < len(positive):
-        return None
-    return float(roc_auc_score(positive, value.numpy()))
