@@ -104,7 +104,7 @@ def status(run: Path, buttons: str) -> str:
             "text of every chapter is the present one.\n",
             run_table(found),
             "## Where the time goes\n",
-            "Wall time of the sections that took at least 2 % of the whole; *start* is the start of "
+            "Wall time of the sections that took at least 2 % of the whole; *start* is that of "
             "Python and its packages. Chapters that were run side by side count each by itself.\n",
             time_table(run),
             "## Trainings\n",

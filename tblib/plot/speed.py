@@ -102,6 +102,7 @@ def growth_curves(measured: Mapping[str, tuple[Sequence[float], Sequence[float]]
     ax.set_ylabel("cost, relative")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
     ax.grid()
     fig.legend(loc="outside upper center", ncols=2)
     return fig
