@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 RUN = config["run_dir"]
-AFTER = {"01": [], "02": ["01"], "03": ["02"], "04": ["02"], "05": ["03", "04"], "06": ["05"], "07": ["06"], "09": ["01"]}
+AFTER = {"01": [], "02": ["01"], "03": ["02"], "04": ["02"], "05": ["03", "04"], "06": ["05"], "07": ["06"], "08": ["01"], "09": ["01"]}
 NAMES = {path.name[:2]: path.stem for path in sorted(Path("notebooks").glob("[0-9][0-9]_*.py"))}
 
 wildcard_constraints:

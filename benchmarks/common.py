@@ -1,69 +1,102 @@
-"""Videos to measure with, and fair timing: CPU time of this process, methods in turns."""
+"""Videos to measure with, and tables of what was measured."""
 
 from __future__ import annotations
 
 import argparse
-import platform
+import os
 import statistics
-import time
-from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 import torch
 
+from tblib import cards, timing
+from tblib.chapters import ROOT
+from tblib.io import write_json
+
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
 
 
 def parser(text: str) -> argparse.ArgumentParser:
-    """Return a parser with the number of rounds."""
+    """Return a parser with the number of rounds and the wish to keep the result."""
     parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="each method once per round")
+    parser.add_argument("--record", action="store_true", help="write results/benchmarks/")
     return parser
 
 
-def compare(methods: dict[str, Callable[[int], object]], rounds: int) -> dict[str, list[float]]:
-    """Call every method once per round, after one unmeasured call; the round is its argument.
+class Report:
+    """Tables of one program: printed as they are made, and kept as a file if that is asked for."""
 
-    Returns:
-        CPU seconds of each call.  Process time does not count what other programs take; what they
-        do to caches and clocks remains, so methods take turns and ratios are taken per round.
-    """
-    for call in methods.values():
-        call(0)
-    seconds: dict[str, list[float]] = {name: [] for name in methods}
-    for turn in range(1, rounds + 1):
-        for name, call in methods.items():
-            begin = time.process_time()
-            call(turn)
-            seconds[name].append(time.process_time() - begin)
-    return seconds
+    def __init__(self, rounds: int):
+        self.tables: list[dict[str, Any]] = []
+        self.machine = machine() | {"rounds": rounds}
+        print(", ".join(f"{key}: {value}" for key, value in self.machine.items()))
+
+    def gains(self, title: str, seconds: dict[str, list[float]], per_call: int, unit: str) -> None:
+        """Add a table: milliseconds, units per second, and gain over the first method."""
+        won = timing.gains(seconds)
+        rows = [
+            {"name": name, "ms": 1e3 * statistics.median(values) / per_call, "gain": won[name]}
+            for name, values in seconds.items()
+        ]
+        self._add({"title": title, "unit": unit, "rows": rows})
+
+    def growth(self, title: str, what: str, seconds: dict[int, float], unit: str) -> None:
+        """Add a table: milliseconds of each size, and relative to the smallest."""
+        rows = [{"size": size, "ms": 1e3 * value} for size, value in seconds.items()]
+        self._add({"title": title, "what": what, "unit": unit, "rows": rows})
+
+    def _add(self, entry: dict[str, Any]) -> None:
+        self.tables.append(entry)
+        print(f"\n{markdown(entry)}", flush=True)
+
+    def write(self, name: str) -> None:
+        """Keep the tables as `results/benchmarks/NAME.json`, with the machine."""
+        place = ROOT / "results" / "benchmarks" / f"{name}.json"
+        print(f"\n{write_json(place, {'machine': self.machine, 'tables': self.tables})}")
 
 
-def show(title: str, seconds: dict[str, list[float]], per_call: int, unit: str) -> None:
-    """Print a table: milliseconds, units per second, and gain over the first method."""
-    print(f"\n### {title}\n\n| method | CPU ms per {unit} | {unit}s per CPU second | gain |")
-    print("| :-- | --: | --: | --: |")
-    base = next(iter(seconds.values()))
-    for name, values in seconds.items():
-        each = statistics.median(values) / per_call
-        gains = [a / b for a, b in zip(base, values, strict=True)]
-        span = f"{statistics.median(gains):.1f} ({min(gains):.1f}–{max(gains):.1f})"
-        print(f"| {name} | {1e3 * each:.1f} | {1 / each:.1f} | {span} |")
+def markdown(entry: dict[str, Any]) -> str:
+    """Write one table as it stands in the README."""
+    unit, rows = entry["unit"], entry["rows"]
+    if "what" in entry:
+        head = (
+            f"| {entry['what']} | CPU ms per {unit} | relative to the first |\n| --: | --: | --: |"
+        )
+        first = rows[0]["ms"]
+        lines = [f"| {r['size']:,} | {r['ms']:.3g} | {r['ms'] / first:.1f} |" for r in rows]
+    else:
+        head = f"| method | CPU ms per {unit} | {unit}s per CPU second | gain |"
+        head += "\n| :-- | --: | --: | --: |"
+        lines = [
+            f"| {r['name']} | {r['ms']:.1f} | {1e3 / r['ms']:.1f} | {_span(*r['gain'])} |"
+            for r in rows
+        ]
+    return "\n".join([f"### {entry['title']}\n", head, *lines])
 
 
-def machine() -> None:
-    """Print what this ran on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+def _span(middle: float, least: float, most: float) -> str:
+    return f"{middle:.1f} ({least:.1f}–{most:.1f})"
+
+
+def machine() -> dict[str, Any]:
+    """Say what this runs on."""
     load = Path("/proc/loadavg")
-    busy = load.read_text().split()[0] if load.is_file() else "unknown"
-    print(f"{names[0] if names else platform.machine()}, {len(names)} cores, one thread used; "
-          f"torch {torch.__version__}; load of the machine {busy}")  # fmt: skip
+    return {
+        "device": cards._device_name(torch.device("cpu")),
+        "cores": os.cpu_count(),
+        "threads used": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "load of the machine": load.read_text().split()[0] if load.is_file() else "unknown",
+        "commit": cards.commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
 
 
 def write_videos(folder: Path, count: int, codec: str, suffix: str, seconds: int = 7) -> list[Path]:

@@ -11,27 +11,31 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from common import compare, machine, parser
+from common import Report, parser
 from torch.nn.functional import normalize
 
 from tblib import losses
 from tblib.data.cache import FrameCache
 from tblib.data.loader import rows_of_step
-
-
-def table(title: str, what: str, sizes: tuple[int, ...], calls: dict, rounds: int) -> None:
-    """Print CPU milliseconds of each size, and relative to the smallest."""
-    seconds = {name: float(np.median(v)) for name, v in compare(calls, rounds).items()}
-    print(f"\n### {title}\n\n| {what} | CPU ms | relative to the first |\n| --: | --: | --: |")
-    first = next(iter(seconds.values()))
-    for size, value in zip(sizes, seconds.values(), strict=True):
-        print(f"| {size:,} | {1e3 * value:.2f} | {value / first:.1f} |")
+from tblib.timing import compare
 
 
 def choosing(videos: int):
-    """Return a call that chooses the videos of one step."""
-    rows = np.arange(videos)
-    return lambda turn: [rows_of_step(rows, 32, 0, turn, False) for _ in range(10)]
+    """Return a call that chooses the videos of every step of one epoch, and the steps it has."""
+    rows, steps = np.arange(videos), videos // 32
+
+    def call(turn: int) -> None:
+        for step in range(turn * steps, (turn + 1) * steps):
+            rows_of_step(rows, 32, 0, step, False)
+
+    return call, steps
+
+
+def opening(videos: int):
+    """Return a call that opens a cache of so many videos."""
+    digests = [f"{i:064x}" for i in range(videos)]
+    table = pd.DataFrame({"sha256": digests, "frames": 100})
+    return lambda _: FrameCache(Path(), 128, table)
 
 
 def contrast(b: int):
@@ -68,18 +72,33 @@ def memory(videos: int) -> float:
     return 1024 * grown / videos
 
 
+def grow(report: Report, title: str, what: str, unit: str, calls: dict, per_call: dict) -> None:
+    """Time a call for every size, in turns."""
+    seconds = compare({str(size): call for size, call in calls.items()}, report.machine["rounds"])
+    each = {n: float(np.median(seconds[str(n)])) / per_call.get(n, 1) for n in calls}
+    report.growth(title, what, each, unit)
+
+
 def main() -> None:
     """Print one table per question."""
     o = parser(__doc__).parse_args()
-    machine()
+    report = Report(o.rounds)
     videos, batches, classes = (1_000, 10_000, 100_000), (8, 16, 32, 64), (10, 100, 1_000)
-    print(f"\nMemory per video of an open cache: {memory(200_000):.0f} bytes (200,000 videos)")
-    calls = {str(n): choosing(n) for n in videos}
-    table("choosing the videos of ten steps", "videos", videos, calls, o.rounds)
-    calls = {str(n): contrast(n) for n in batches}
-    table("contrastive losses of a step", "batch", batches, calls, o.rounds)
-    calls = {str(n): distillation(n) for n in classes}
-    table("student losses of 32 clips", "classes", classes, calls, o.rounds)
+    report.machine["bytes per video of an open cache"] = round(memory(200_000))
+    chosen = {n: choosing(n) for n in videos}
+    calls, steps = ({n: pair[k] for n, pair in chosen.items()} for k in (0, 1))
+    grow(report, "choosing the videos of a step", "videos", "step", calls, steps)
+    calls = {n: opening(n) for n in videos}
+    grow(report, "opening a cache", "videos", "opening", calls, {})
+    calls = {n: contrast(n) for n in batches}
+    grow(report, "contrastive losses of a step", "batch", "step", calls, {})
+    calls = {n: distillation(n) for n in classes}
+    grow(report, "student losses of 32 clips", "classes", "step", calls, {})
+    print(
+        f"\nbytes per video of an open cache: {report.machine['bytes per video of an open cache']}"
+    )
+    if o.record:
+        report.write("growth")
 
 
 if __name__ == "__main__":

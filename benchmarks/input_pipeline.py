@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torchvision.transforms.functional as pil
-from common import compare, cv2, machine, parser, show, write_videos
+from common import Report, cv2, parser, write_videos
 from PIL import Image
 from torchvision.transforms import v2
 
@@ -24,6 +24,7 @@ from tblib.data import cache
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip, SparseDense
 from tblib.data.loader import ClipSamples, Stream, collate, to_input
+from tblib.timing import compare
 
 VIEWS = {"self-supervised": SparseDense(16, 1, 4), "supervised": RandomClip(8, 2)}
 
@@ -96,7 +97,7 @@ def main() -> None:
     options.add_argument("--px", type=int, default=112)
     options.add_argument("--samples", type=int, default=2, help="samples per method and round")
     o = options.parse_args()
-    machine()
+    report = Report(o.rounds)
     with tempfile.TemporaryDirectory() as place:
         kinds = {"MPEG-4 AVI": ("mpeg4", ".avi"), "H.264 mp4": ("libx264", ".mp4")}
         files = {
@@ -109,10 +110,13 @@ def main() -> None:
             files = {str(o.videos.name): own[: o.samples]}
         for kind, paths in files.items():
             for what, views in VIEWS.items():
-                measure(f"{what}, {o.px} px, {kind}", paths, Path(place) / kind, views, o)
+                title = f"{what}, {o.px} px, {kind}"
+                measure(report, title, paths, Path(place) / kind, views, o)
+    if o.record:
+        report.write("input_pipeline")
 
 
-def measure(title: str, paths: list[Path], folder: Path, views, o) -> None:
+def measure(report: Report, title: str, paths: list[Path], folder: Path, views, o) -> None:
     """Compare the three pipelines on the same files."""
 
     def each(make):
@@ -126,7 +130,7 @@ def measure(title: str, paths: list[Path], folder: Path, views, o) -> None:
             cached(turn * len(paths) + i) for i in range(len(paths))
         ],
     }
-    show(title, compare(methods, o.rounds), len(paths), "sample")
+    report.gains(title, compare(methods, o.rounds), len(paths), "sample")
 
 
 if __name__ == "__main__":

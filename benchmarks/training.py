@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 import torch
-from common import compare, machine, parser, show
+from common import Report, parser
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softmax
 
@@ -19,6 +19,7 @@ from tblib.data.loader import Batch
 from tblib.models import Classifier, backbone, pool, time_slots
 from tblib.pretrain import Joint
 from tblib.semi import TimeBalance
+from tblib.timing import compare
 
 TAU = 0.1
 
@@ -144,12 +145,14 @@ def main() -> None:
     options.add_argument("--px", type=int, default=32)
     options.add_argument("--batch", type=int, default=8, help="videos per pretraining step")
     o = options.parse_args()
-    machine()
-    show("losses alone, batch 40, float32", compare(loss_steps(40), o.rounds), 1, "step")
+    report = Report(o.rounds)
+    report.gains("losses alone, batch 40, float32", compare(loss_steps(40), o.rounds), 1, "step")
     title = f"pretraining step, tiny_r3d, batch {o.batch}, {o.px} px, float32"
-    show(title, compare(pretraining_steps(o.batch, o.px), o.rounds), 1, "step")
+    report.gains(title, compare(pretraining_steps(o.batch, o.px), o.rounds), 1, "step")
     title = f"student step, tiny_r3d, 16 + 16 clips, {o.px} px, float32"
-    show(title, compare(student_steps(16, o.px), o.rounds), 1, "step")
+    report.gains(title, compare(student_steps(16, o.px), o.rounds), 1, "step")
+    if o.record:
+        report.write("training")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import papertable
 from tables import sortable, table
 
-from tblib import stats
+from tblib import spent, stats
 from tblib.cards import trainings
 from tblib.io import read_json
 from tblib.study import reading
@@ -63,8 +63,27 @@ def run_table(found: dict[str, dict[str, Any]]) -> str:
 
 def training_table(found: list[dict[str, Any]]) -> str:
     """Write how long each training took."""
-    rows = [[item["name"], item["steps"], minutes(item["seconds"])] for item in found]
-    return table(["training", "steps", "time"], rows)
+    rows = [
+        [
+            *(item["name"], item["steps"], minutes(item["seconds"])),
+            f"{1e3 * item['seconds'] / item['steps']:.0f}",
+        ]
+        for item in found
+    ]
+    return table(["training", "steps", "time", "ms a step"], rows)
+
+
+def time_table(run: Path) -> str:
+    """Write where the time of a run went: sections of chapters, longest first."""
+    found = spent.longest(run)
+    if not found:
+        return "The chapters of this run were not timed section by section.\n"
+    total = sum(seconds for *_, seconds in found)
+    rows = [
+        [number, name, minutes(seconds), f"{100 * seconds / total:.0f} %"]
+        for number, name, seconds in found
+    ]
+    return table(["chapter", "section", "time", "share"], rows)
 
 
 def status(run: Path, buttons: str) -> str:
@@ -84,6 +103,10 @@ def status(run: Path, buttons: str) -> str:
             "`tblib`: the book is rendered only when it is that of the present code, and when the "
             "text of every chapter is the present one.\n",
             run_table(found),
+            "## Where the time goes\n",
+            "Wall time of the sections that took at least 2 % of the whole; *start* is that of "
+            "Python and its packages. Chapters that were run side by side count each by itself.\n",
+            time_table(run),
             "## Trainings\n",
             "A chapter that finds its models ready does not train again and is then quick; this "
             "is how long the trainings took, some of them side by side.\n",

@@ -48,9 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
     doctor = commands.add_parser("doctor", help="what is installed, found and missing")
     doctor.set_defaults(command=_doctor)
-    data = commands.add_parser("data", help="show, decode or verify the videos of a profile")
-    data.add_argument("action", choices=["info", "build", "verify"])
-    data.add_argument("root", nargs="?", type=Path, help="verify: any folder, without a profile")
+    data = commands.add_parser("data", help="get videos; show, decode or verify those of a profile")
+    data.add_argument("action", choices=["info", "build", "verify", "get"])
+    data.add_argument(
+        "root", nargs="?", type=Path, help="verify: any folder; get: what, e.g. hmdb51"
+    )
+    data.add_argument("--to", type=Path, help="get: folder; default downloads/ of TB_DATA")
+    data.add_argument("--agree", action="store_true", help="get: the terms were read")
     data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
     data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
     data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
@@ -149,6 +153,8 @@ def _data(options: argparse.Namespace) -> int:
     from .data import cache, datasets, info, manifest, stores, verify
     from .profiles import data_home, load_profile
 
+    if options.action == "get":
+        return _get(options)
     if options.root is not None:
         return _verify_root(options)
     profile = load_profile(options.profile, _overrides(options), options.seed)
@@ -166,6 +172,17 @@ def _data(options: argparse.Namespace) -> int:
     frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")
+    return 0
+
+
+def _get(options: argparse.Namespace) -> int:
+    from . import fetch
+    from .profiles import data_home
+
+    what = fetch.source(str(options.root or ""), options.agree)
+    path, digest = fetch.fetch(what, options.to or data_home() / "downloads")
+    told = "as published" if what.sha256 else "none is published to compare with"
+    print(f"{path}\nSHA-256 {digest} ({told})\nnext: {what.then}")
     return 0
 
 

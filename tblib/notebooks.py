@@ -25,7 +25,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
-from . import stopping
+from . import spent, stopping
 from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
 from .config import Profile
@@ -183,7 +183,9 @@ def _run(path: Path, notebook: nbformat.NotebookNode, values: dict, folder: Path
             f"{path.name} stopped because its Python process died, usually for lack of memory; "
             f"use a smaller profile or close other programs. What had run is in {failed}."
         ) from None
-    executed = _normalise(nbformat.read(partial, as_version=4))
+    timed = nbformat.read(partial, as_version=4)
+    spent.note(folder, path.stem[:2], timed, time.monotonic() - started)
+    executed = _normalise(timed)
     atomic_write(final, lambda temporary: nbformat.write(executed, temporary))
     partial.unlink()
     print(f"{path.stem}: done in {time.monotonic() - started:.0f} s", flush=True)

@@ -103,6 +103,40 @@ def test_a_change_at_one_end_shows_more_in_its_slot_than_at_the_other_end(name, 
     assert moved[slot] > 2 * moved[3 - slot]
 
 
+@pytest.mark.parametrize(
+    "name, frames, px",
+    [
+        ("tiny_r3d", 8, 32),
+        ("r3d_18", 16, 16),
+        ("tsm_r18", 16, 32),
+        ("slow_r50", 16, 32),
+        ("r2plus1d_34", 16, 16),
+        ("slowfast_r50", 16, 32),
+    ],
+)
+def test_slots_listen_to_the_clip_in_the_order_of_time(name, frames, px):
+    """Gradients of the slots by frame: centres in order, and each end is heard by its own slot.
+
+    At random weights the eighteen temporal filters that r2plus1d_34 has on its last four steps mix
+    them almost evenly, and frames at the borders have fewer ways to any slot.  So a change at one
+    end need not move its slot twice as much; but of all slots it moves that one most.
+    """
+    net = backbone(name).eval().requires_grad_(False)
+    clip = torch.rand(2, 3, frames, px, px, requires_grad=True)
+    slots, heard = time_slots(net(clip), 4), []
+    for k in range(4):
+        value = (slots[:, k] * torch.randn(2, net.dim)).sum()
+        by_frame = torch.autograd.grad(value, clip, retain_graph=True)[0].abs().sum((0, 1, 3, 4))
+        heard.append(by_frame / by_frame.sum())
+    heard = torch.stack(heard)
+    centres = (heard * torch.arange(frames)).sum(1)
+    assert (centres.diff() > 0.02 * frames).all(), centres
+    quarters = heard.unflatten(1, (4, -1)).sum(2)
+    first_to_last = quarters[0] / quarters[3].clamp(min=1e-6)
+    assert (first_to_last.diff() < 0).all() and first_to_last[0] > 1.5 > 1 / 1.5 > first_to_last[3]
+    assert quarters[:, 0].argmax() == 0 and quarters[:, 3].argmax() == 3
+
+
 def test_impossible_slots_are_explained():
     with pytest.raises(ConfigError, match="leaves 4 time steps, which cannot make 3 slots"):
         time_slots(torch.rand(1, 2, 4, 1, 1), 3)

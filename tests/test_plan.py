@@ -1,6 +1,7 @@
 """The plan of a run: counted, not guessed; and it makes nothing."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,26 @@ def test_time_follows_from_steps_clips_and_speed():
     pretraining = Job("ssl_joint", "joint", 10, 0)
     assert slow.per_step(pretraining) == 10 * config.pretrain.batch
     assert slow.memory(pretraining) > slow.memory(teacher) > 4 * slow.weights
+
+
+def test_loading_processes_work_beside_the_training():
+    """Without them a clip costs loading and training; with them the slower of the two."""
+    teacher = Job("teacher_invariant", "supervised", 100, 0)
+    alone = prices(tiny_profile(finetune__batch=8))
+    load, train = alone.clip_seconds("supervised")
+    assert load > 3 * train, "the input limits this one"
+    seconds = {
+        n: prices(tiny_profile(finetune__batch=8, runtime__workers=n)).seconds(teacher)
+        for n in (1, 2, 64)
+    }
+    assert alone.seconds(teacher) == pytest.approx(800 * (load + train))
+    assert seconds[1] == pytest.approx(800 * load)
+    assert seconds[2] == pytest.approx(400 * load)
+    assert seconds[64] == pytest.approx(800 * train), "more processes than needed gain nothing"
+    assert "none is set" in alone.input()
+    several = prices(tiny_profile(runtime__workers=3))
+    assert f"teachers {math.ceil(load / train)}, " in several.input()
+    assert "3 are set" in several.input()
 
 
 def test_finished_trainings_cost_nothing(tmp_path):

@@ -21,7 +21,7 @@ from tblib.io import read_json, sha256, write_json
 from tblib.plan import plan
 from tblib.profiles import load_profile, runs_home
 
-STUDIES = ROOT / "results" / "study"
+SHOWN = {"08": "benchmarks", "09": "study"}  # chapters that show recorded results
 
 
 def refresh_stamps(folder: Path, profile: Profile) -> None:
@@ -33,8 +33,9 @@ def refresh_stamps(folder: Path, profile: Profile) -> None:
     for number, source in chapters().items():
         path, card = folder / "stamps" / f"{number}.json", folder / "cards" / f"{number}.json"
         stamp = {"notebook": sha256(source), "code_hash": code_hash(), "config": profile.digest()}
-        if number == "09":  # it shows recorded studies
-            stamp["studies"] = [sha256(path) for path in sorted(STUDIES.glob("*.json"))]
+        if number in SHOWN:
+            records = (ROOT / "results" / SHOWN[number]).glob("*.json")
+            stamp["records"] = [sha256(path) for path in sorted(records)]
         known = path.exists()
         if known and read_json(path) == stamp:
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -73,8 +74,11 @@ def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: b
     return np.array([rows[_order(seed, p // n, n)[p % n]] for p in position])
 
 
+@lru_cache(maxsize=4)  # drawn once per epoch and stream, not at every step
 def _order(seed: int, epoch: int, n: int) -> np.ndarray:
-    return np.random.default_rng([seed, epoch]).permutation(n)
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    order.flags.writeable = False
+    return order
 
 
 class ClipSamples(Dataset):

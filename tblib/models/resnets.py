@@ -57,7 +57,9 @@ class R2Plus1D34(Backbone):
 
     Each 3×3×3 filter is a 1×3×3 and a 3×1×1 one with as many weights together.  Source: Tran et
     al., CVPR 2018; the width between the two filters is matched for every convolution, as in the
-    published weights, where torchvision matches it once per block.
+    published weights, where torchvision matches it once per block.  Eighteen temporal filters act
+    on the last four time steps: at random weights each slot hears nearly the whole clip, its own
+    end most.
     """
 
     dim = 512

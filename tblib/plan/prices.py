@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from .. import semi, shelf
@@ -45,12 +46,34 @@ class Prices:
         return shelf.clips_per_step(self.config, job.method)
 
     def seconds(self, job: Job) -> float:
-        """Estimate the time of one training alone on this machine; clips are loaded in between."""
-        kind = "other" if job.method in semi.METHODS else "pretrain"
-        passes = 1 + cost.BACKWARD + shelf.helpers(job.method)
-        load = self.speed.load * self.frames[kind] / self.frames["other"]
-        each = passes * self.clip[kind].flop / self.speed.flops + load
+        """Estimate the time of one training alone on this machine.
+
+        Clips are loaded in between, or by `runtime.workers` processes on cores of their own; then
+        the slower of the two sets the pace.
+        """
+        load, train = self.clip_seconds(job.method)
+        workers = self.config.runtime.workers
+        each = max(load / workers, train) if workers else load + train
         return job.steps * self.per_step(job) * each
+
+    def clip_seconds(self, method: str) -> tuple[float, float]:
+        """Return the seconds that one process needs to load a clip, and the network to train it."""
+        kind = "other" if method in semi.METHODS else "pretrain"
+        passes = 1 + cost.BACKWARD + shelf.helpers(method)
+        load = self.speed.load * self.frames[kind] / self.frames["other"]
+        return load, passes * self.clip[kind].flop / self.speed.flops
+
+    def input(self) -> str:
+        """Say how many loading processes would keep up with each kind of training."""
+        kinds = {"pretraining": "joint", "teachers": "supervised", "student": "timebalance"}
+        needs = {}
+        for kind, method in kinds.items():
+            load, train = self.clip_seconds(method)
+            needs[kind] = math.ceil(load / train)
+        words = ", ".join(f"{kind} {n}" for kind, n in needs.items())
+        workers = self.config.runtime.workers
+        now = f"{workers} are set" if workers else "none is set: the network waits meanwhile"
+        return f"processes that would load as fast as it trains: {words}; runtime.workers: {now}"
 
     def memory(self, job: Job) -> float:
         """Estimate the bytes on the device: activations, weights, gradients and two moments."""

@@ -9,6 +9,7 @@ from .contrast import clip_paths, contrast_roles
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
 from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small_png
+from .speed import gain_bars, growth_curves, time_shares
 from .study import agreement_by_score, difference_over_seeds, pretext_plane, scores_by_class
 from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
 from .teachers import agreement_map, per_class_difference, score_distribution
@@ -32,6 +33,8 @@ __all__ = [
     "embedding",
     "flow_colours",
     "frame_strip",
+    "gain_bars",
+    "growth_curves",
     "label_curves",
     "per_class_difference",
     "pretext_plane",
@@ -41,6 +44,7 @@ __all__ = [
     "similarity_and_strip",
     "similarity_pair",
     "small_png",
+    "time_shares",
     "training_curves",
     "use_book_style",
     "views",
