@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import checkpoint
 from .cards import code_hash
-from .io import sha256
+from .io import atomic_write, sha256
 from .models import resolve_precision
 from .pretrain import METHODS as PRETRAINING
 from .runs import Run
@@ -60,4 +60,4 @@ def clear_if_other(folder: Path, mark: str) -> None:
     if not note.is_file() or note.read_text() != mark:
         for path in folder.iterdir():
             path.unlink()
-        note.write_text(mark)
+        atomic_write(note, lambda temporary: temporary.write_text(mark))
