@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 import zipfile
 from pathlib import Path
@@ -123,14 +124,22 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=300, help="for each reader")
     parser.add_argument("readers", nargs="*")
     options = parser.parse_args()
+    from measured import record
     from test_fuzz import READERS
 
-    results = []
+    results, began = [], time.time()
     for name in options.readers or READERS:
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
             results.append(campaign(name, options.seconds, Path(home)))
         print(results[-1], flush=True)
-    return int(any(result["broken"] for result in results))
+    if any(result["broken"] for result in results):
+        return 1
+    if os.environ.get("TB_SCORECARD") == "1":
+        total = sum(result["inputs"] for result in results)
+        minutes = round(len(results) * options.seconds / 60)
+        values = {"inputs": total, "minutes": minutes, "readers": len(results)}
+        record({"fuzzer": values | {"each": results}}, began, tests=len(results))
+    return 0
 
 
 if __name__ == "__main__":
