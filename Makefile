@@ -15,7 +15,8 @@ export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install book html pdf test test-nightly scorecard lab reproduce notebooks lint clean
+.PHONY: help install book html pdf test test-nightly test-install fuzz scorecard lab reproduce \
+  notebooks lint clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +31,20 @@ test: install  ## run every test: unit, notebooks, book
 test-nightly: install  ## run the long fault tests as well: 100 kills, every write point, deep fuzzing
 	$(PY) -m pytest tests/faults -m "nightly or not nightly"
 
-scorecard: install  ## test-nightly and the book's tests; writes results/reliability.json
-	TB_SCORECARD=1 $(PY) -m pytest tests/faults tests/book -m "nightly or not nightly"
+scorecard: install  ## test-nightly and the book's tests; writes results/reliability.json; ONLY=tests/…
+	TB_SCORECARD=1 $(PY) -m pytest $(or $(ONLY),tests/faults tests/book) -m "nightly or not nightly"
+
+fuzz: install  ## look for files that break a reader, led by coverage; SECONDS=300 for each reader
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt atheris
+	TB_SCORECARD=1 $(PY) tests/faults/fuzz.py --seconds $(or $(SECONDS),300)
+
+test-install: install  ## clone, install anew (5 GB) and run chapter 1; UNPINNED=1: with newest versions
+	rm -rf _build/clone
+	git clone --quiet . _build/clone
+	$(if $(UNPINNED),: > _build/clone/constraints.txt)
+	$(MAKE) -C _build/clone install
+	cd _build/clone && .venv/bin/python -m tblib run 1 --run-dir run
+	cd _build/clone && .venv/bin/python -m pytest -q tests/test_losses.py tests/test_train.py
 
 reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)" \

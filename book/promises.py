@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,32 @@ from pages import table
 
 from tblib.io import read_json
 
-UNKNOWN = "not measured in this run"
+UNKNOWN = "not measured yet"
+ROWS = {  # key of the record: what is measured, and the words for its value
+    "kill_cycles": (
+        "kills at random times after which the weights were bit-identical",
+        "{survived} of {kills}",
+    ),
+    "write_points": ("write points at which a kill was survived, all there are", "{}"),
+    "loader_points": ("write points at which a killed loader was reported and survived", "{}"),
+    "fault_files": ("damaged video files found with the right reason", "{right} of {of}"),
+    "fuzzed": ("changed files that each reader answered, of all kinds", "{}"),
+    "fuzzer": (
+        "files made by a fuzzer that is led by coverage, all answered",
+        "{inputs:,} in {minutes} minutes, {readers} readers",
+    ),
+    "wrong_parameter": (
+        "time to refuse a wrong parameter, whole process",
+        "{processor_seconds} s of one processor ({seconds} s passed)",
+    ),
+    "checkpoints": (
+        "time for verified checkpoints",
+        "{percent:.2g} % ({milliseconds} ms every {every} steps)",
+    ),
+    "gpu_difference": ("largest difference after resuming on a GPU", "{}"),
+    "stale_pages": ("stale pages shown by the built book", "{}"),
+    "requests": ("external requests by the built book", "{}"),
+}
 
 
 def fill(page: str, recorded: Path) -> str:
@@ -24,40 +50,33 @@ def scorecard(path: Path) -> str:
     if not path.is_file():
         return "No run of the fault tests has been recorded; `make scorecard` records one.\n"
     record = read_json(path)
-    card = record["card"]
-    rows = [[name, UNKNOWN if v is None else str(v)] for name, v in _rows(record["values"])]
+    cards = record["cards"]
+    rows = [
+        [name, _worded(record["values"].get(key), words), _when(cards.get(key))]
+        for key, (name, words) in ROWS.items()
+    ]
     note = (
-        f"Recorded on {card['date'][:16].replace('T', ' ')} UTC, commit `{card['commit']}`, on "
-        f"{card['device']} in a machine with {card['host_cpus']} CPUs: {card['tests']} tests in "
-        f"{card['seconds'] / 60:.0f} minutes, all passed.\n"
+        "Each value was measured by a run of the tests in which all passed: its time in UTC, its "
+        f"commit, and how many tests it had. Machines: {_machines(cards.values())}.\n"
     )
-    return f"{table(['measured', 'value'], rows)}\n{note}"
+    return f"{table(['measured', 'value', 'when'], rows)}\n{note}"
 
 
-def _rows(v: dict[str, Any]):
-    """Yield a line of the scorecard for each thing that is measured."""
-    kills, files = v.get("kill_cycles"), v.get("fault_files")
-    wrong, save = v.get("wrong_parameter"), v.get("checkpoints")
-    yield (
-        "kills at random times after which the weights were bit-identical",
-        kills and f"{kills['survived']} of {kills['kills']}",
-    )
-    yield "write points at which a kill was survived, all there are", v.get("write_points")
-    yield (
-        "damaged video files found with the right reason",
-        files and f"{files['right']} of {files['of']}",
-    )
-    yield "changed files that each reader answered, of all kinds", v.get("fuzzed")
-    yield (
-        "time to refuse a wrong parameter, whole process",
-        wrong and f"{wrong['processor_seconds']} s of one processor ({wrong['seconds']} s passed)",
-    )
-    yield (
-        "time for verified checkpoints",
-        save and f"{save['percent']:.2g} % ({save['milliseconds']} ms every {save['every']} steps)",
-    )
-    for name, key in (("stale pages shown", "stale_pages"), ("external requests", "requests")):
-        yield f"{name} by the built book", v.get(key)
+def _worded(value: Any, words: str) -> str:
+    if value is None:
+        return UNKNOWN
+    return words.format(**value) if isinstance(value, dict) else words.format(value)
+
+
+def _when(card: dict[str, Any] | None) -> str:
+    if card is None:
+        return ""
+    return f"{card['date'][:16].replace('T', ' ')}, `{card['commit']}`, {card['tests']} tests"
+
+
+def _machines(cards: Iterable[dict[str, Any]]) -> str:
+    names = {f"{card['device']} with {card['host_cpus']} CPUs" for card in cards}
+    return "; ".join(sorted(names))
 
 
 def message_table() -> str:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from . import workers
 from .errors import CheckpointError, DataError
 from .io import atomic_write, read_json, sha256, write_json
 
@@ -25,7 +26,7 @@ KEEP = 2
 
 def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
     """Write the training state after `step` steps and drop all but the last two."""
-    path = _write(folder / f"state_{step:08d}.pt", torch.save, state)
+    path = write(folder / f"state_{step:08d}.pt", torch.save, state)
     write_json(path.with_suffix(".json"), {"step": step, "sha256": sha256(path)})
     for old in sorted(folder.glob("state_*.pt"))[:-KEEP]:
         old.with_suffix(".json").unlink(missing_ok=True)
@@ -58,7 +59,7 @@ def drop_states(folder: Path) -> None:
 def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
     """Write the finished weights, then `model.json` with their SHA-256 and `card`."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    path = _write(folder / "model.safetensors", save_file, plain)
+    path = write(folder / "model.safetensors", save_file, plain)
     write_json(folder / "model.json", {"sha256": sha256(path), **card})
 
 
@@ -89,14 +90,23 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     return _read(folder / "model.safetensors", load_file)
 
 
-def _write(path: Path, save: Callable, value: Any) -> Path:
-    """Write a file atomically; torch and safetensors report a full disk in ways of their own."""
+def write(path: Path, save: Callable[[Any, Path], None], value: Any) -> Path:
+    """Write a file atomically; torch and safetensors report a full disk in ways of their own.
+
+    Args:
+        save: `torch.save` or `save_file`, called with `value` and a temporary path.
+
+    Raises:
+        StorageError: the file cannot be written; what was at `path` is still there.
+    """
 
     def writer(temporary: Path) -> None:
         temporary.touch()  # says in plain words if the folder may not be written
         try:
             save(value, temporary)
         except (RuntimeError, SafetensorError) as error:
+            if workers.loader_killed(error):  # it was not about this file
+                raise
             raise OSError(f"it could not be written completely: {type(error).__name__}") from None
 
     return atomic_write(path, writer)

@@ -32,21 +32,38 @@ def atomic_write(path: str | Path, writer: Callable[[Path], None]) -> Path:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        with _refusable(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    return path
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line at the end of a text file; a full disk may leave a part of it, without an end.
+
+    Raises:
+        StorageError: the line cannot be written; the lines before it are still there.
+    """
+    with _refusable(path), path.open("a") as file:
+        file.write(f"{line}\n")
+
+
+@contextmanager
+def _refusable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written ({error}); free space or allow writing there and run the "
             "same command again. What was there before is unchanged."
         ) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
-    return path
 
 
 def sweep(folder: Path) -> None:
@@ -69,15 +86,18 @@ def held(lock: Path, what: str) -> Iterator[None]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         guard.acquire()
+        note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
     except Timeout:
         holder = note.read_text() if note.is_file() else "its number is not known"
         raise UserError(
             f"{what} is being run by another process ({holder}); wait for it, or end it first."
         ) from None
     except OSError as error:
-        raise StorageError(f"{lock} cannot be written ({error}); allow writing there.") from None
+        guard.release()
+        raise StorageError(
+            f"{lock} cannot be written ({error}); free space or allow writing there."
+        ) from None
     try:
-        note.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:
         guard.release()

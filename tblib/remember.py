@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import checkpoint
-from .io import atomic_write, sha256, write_json
+from .io import sha256, write_json
 
 FILE = "answers.safetensors"
 
@@ -45,7 +45,11 @@ class Remembered(nn.Module):
         return self.known[key]
 
     def save(self) -> None:
-        """Write the answers for the next student; of two that save at once, one stays."""
+        """Write the answers for the next student; of two that save at once, one stays.
+
+        Raises:
+            StorageError: they cannot be written; those from before are still there.
+        """
         if self.news:
-            path = atomic_write(self.path, lambda temporary: save_file(self.known, temporary))
+            path = checkpoint.write(self.path, save_file, self.known)
             write_json(path.with_suffix(".json"), {"sha256": sha256(path)})

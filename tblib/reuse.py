@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import checkpoint, shelf
 from .cards import code_hash
-from .io import sha256
+from .io import atomic_write, sha256
 from .models import resolve_precision
 from .runs import Run
 from .systems import Job, scores
@@ -52,4 +52,4 @@ def clear_if_other(folder: Path, mark: str) -> None:
     if not note.is_file() or note.read_text() != mark:
         for path in folder.iterdir():
             path.unlink()
-        note.write_text(mark)
+        atomic_write(note, lambda temporary: temporary.write_text(mark))

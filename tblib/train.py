@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from . import checkpoint, distributed, stopping, workers
 from .data.loader import ClipSamples, loader, to_device
 from .errors import Stopped, UserError
-from .io import atomic_write
+from .io import append_line, atomic_write
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,9 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     first, pending = _resume(method, optimiser, plan)
     log = _Log(plan.folder / "metrics.jsonl", first, plan.log_every, pending)
     forward = distributed.parallel(method)
-    with stopping.listening(), workers.loading():
-        for step, batches in enumerate(_batches(method, videos, plan, first, device), first):
+    supply = _batches(method, videos, plan, first, device)
+    with stopping.listening(), workers.loading(), closing(supply):
+        for step, batches in enumerate(supply, first):
             torch.manual_seed(plan.seed * 1_000_003 + step)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, plan)
@@ -111,13 +114,15 @@ def _after(step: int, method: nn.Module, optimiser, log: _Log, plan: Plan) -> No
 def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
     """Yield one batch of every stream per step, by name."""
     streams = method.streams()
-    loaders = []
+    loaders: list[DataLoader] = []
     for number, stream in enumerate(streams.values()):
         samples = ClipSamples(videos.cache, videos.labels, stream, plan.seed + 7919 * number)
         whole = loader(samples, videos.rows(stream.pool), first, plan.steps, plan.workers)
         loaders.append(workers.loaders(distributed.own_part(whole)))
-    for step in zip(*loaders, strict=True):
-        yield {name: to_device(batch, device) for name, batch in zip(streams, step, strict=True)}
+    with workers.begun(loaders) as begun:
+        for step in zip(*begun, strict=True):
+            pairs = zip(streams, step, strict=True)
+            yield {name: to_device(batch, device) for name, batch in pairs}
 
 
 def _check(loss: Tensor, learner: nn.Module, step: int, batches: dict, plan: Plan) -> None:
@@ -173,8 +178,7 @@ class _Log:
             mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
             self.pending.clear()
             if distributed.leads():
-                with self.path.open("a") as file:
-                    file.write(json.dumps({"step": step + 1, **mean}) + "\n")
+                append_line(self.path, json.dumps({"step": step + 1, **mean}))
 
 
 def read_log(path: Path) -> list[dict]:

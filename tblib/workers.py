@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -123,12 +123,42 @@ def loaders(loader: DataLoader) -> DataLoader:
 
 
 @contextmanager
+def begun(loaders: Sequence[DataLoader]) -> Iterator[list[Iterator]]:
+    """Start loaders and end their processes, however this is left.
+
+    While an error keeps them alive, this program could not end: it would wait for processes that
+    are deaf to its request to stop.
+    """
+    iterators: list[Iterator] = []
+    try:
+        iterators += [iter(loader) for loader in loaders]
+        yield iterators
+    finally:
+        for iterator in iterators:
+            if hasattr(iterator, "_shutdown_workers"):  # torch has no public name for it
+                iterator._shutdown_workers()
+
+
+def loader_killed(error: Exception) -> bool:
+    """Say whether torch reports a killed loader, which it does wherever the program is."""
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
+
+
+@contextmanager
 def loading() -> Iterator[None]:
-    """Say in one sentence that a loader was killed; torch raises it wherever the program is."""
+    """Say in one sentence that a loader was killed, or what a loader raised.
+
+    Raises:
+        UserError: a loader was killed, or raised one: torch puts its traceback before the sentence.
+    """
     try:
         yield
+    except UserError as error:
+        if "in DataLoader worker process" not in str(error):
+            raise
+        raise type(error)(str(error).splitlines()[-1].partition(": ")[2]) from None
     except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        if not loader_killed(error):
             raise
         raise UserError(
             "a process that prepares batches was killed, usually for lack of memory; lower "

@@ -61,3 +61,12 @@ def test_make_installs_the_same():
     text = (ROOT / "Makefile").read_text()
     assert "-c constraints.txt -e '.[book,test]'" in text
     assert set(PROJECT["optional-dependencies"]) == {"book", "test"}
+
+
+def test_the_fuzzer_is_pinned_in_its_range_and_no_part_of_an_installation():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    assert list(groups) == ["fuzz"]
+    for requirement in map(Requirement, groups["fuzz"]):
+        assert requirement.specifier.contains(PINS[requirement.name])
+        assert requirement.name not in {item.name for item in DECLARED}
+        assert f"-c constraints.txt {requirement.name}\n" in (ROOT / "Makefile").read_text()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from helpers import TinyMethod, fake_pool, same_weights
 
-from tblib.errors import UserError
+from tblib.errors import DataError, UserError
 from tblib.train import Plan, fit, learning_rate, read_log
 
 CPU = torch.device("cpu")
@@ -214,3 +214,51 @@ def test_watching_happens_at_its_steps_in_eval_mode_and_changes_nothing(tmp_path
     watched = train(tmp_path / "a", watch_every=8, watch=watch)
     assert seen == [(8, False), (16, False)]
     assert same_weights(watched, train(tmp_path / "b"))
+
+
+class Failing:
+    """A cache that raises at every read."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitem__(self, row: int):
+        raise self.error
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_loader_is_its_own_sentence(tmp_path, workers):
+    """Torch puts the traceback of the other process before it, and calls it by the same name."""
+    pool = replace(fake_pool(8), cache=Failing(DataError("the frames of x are gone.")))
+    with pytest.raises(DataError, match="^the frames of x are gone.$"):
+        fit(TinyMethod(), pool, plan(tmp_path, workers=workers), CPU)
+    pool = replace(pool, cache=Failing(RuntimeError("a mistake of the programmer")))
+    with pytest.raises(RuntimeError, match="a mistake of the programmer"):
+        fit(TinyMethod(), pool, plan(tmp_path, workers=workers), CPU)
+
+
+ENDING = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+from helpers import TinyMethod, fake_pool
+from test_train import Failing, fit, plan
+
+kept = []
+try:
+    pool = replace(fake_pool(8), cache=Failing(ValueError("no")))
+    fit(TinyMethod(), pool, plan(Path(sys.argv[1]), workers=1), torch.device("cpu"))
+except ValueError as error:
+    kept.append(error)
+"""
+
+
+def test_a_program_ends_although_an_error_keeps_its_loaders_alive(tmp_path):
+    """Loaders are deaf to the request to stop with which Python waits for them at its end."""
+    paths = os.pathsep.join(map(str, (TESTS, TESTS.parent)))
+    line = [sys.executable, "-c", ENDING, str(tmp_path)]
+    subprocess.run(line, env=os.environ | {"PYTHONPATH": paths}, timeout=300, check=True)

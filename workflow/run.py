@@ -102,7 +102,9 @@ def main(argv: list[str] | None = None) -> None:
         os.execv(sys.executable, [sys.executable, *study, *extra])
     line = command(folder, arguments.profile, arguments.where)
     # We hold the folder, so a Snakemake lock on it was left by a killed run.
-    subprocess.run([*line, "--unlock"], check=True, stderr=subprocess.DEVNULL)
+    unlocked = subprocess.run([*line, "--unlock"], stderr=subprocess.PIPE, text=True)
+    if unlocked.returncode:  # else it only says that it unlocked
+        sys.exit(unlocked.stderr)
     os.execv(sys.executable, line + extra)
 
 

@@ -38,6 +38,16 @@ def test_a_second_call_has_nothing_to_do(smoke_run):
     assert before == {path: path.stat().st_mtime_ns for path in smoke_run.rglob("*.ipynb")}
 
 
+def test_a_normal_run_prints_no_warning(smoke_run):
+    for path in (smoke_run / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        assert [out["text"] for out in outputs if out.get("name") == "stderr"] == [], path.name
+    logs = sorted((smoke_run / "logs").glob("*.log"))
+    assert [path.name for path in logs if "Warning" in path.read_text()] == []
+    assert len(logs) == len(chapters())
+
+
 @pytest.fixture
 def program():
     """The program behind `make reproduce`, as a module."""

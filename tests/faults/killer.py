@@ -29,10 +29,10 @@ SHORT = 8  # steps of a training that is killed at each of its write points
 POOL = fake_pool(8, frames=24, px=16)
 
 
-def train(folder: Path, steps: int = STEPS) -> None:
+def train(folder: Path, steps: int = STEPS, every: int = EVERY, loaders: int = 0) -> None:
     """Train to the end as `jobs` does, resuming from what is there, and leave the model."""
     sweep(folder)
-    plan = Plan(steps, 1e-2, 0.1, 0, folder, EVERY)
+    plan = Plan(steps, 1e-2, 0.1, 0, folder, every, workers=loaders)
     learner = fit(TinyMethod(), POOL, plan, torch.device("cpu"))
     checkpoint.save_model(folder, learner.state_dict(), {})
     checkpoint.drop_states(folder)
@@ -118,15 +118,29 @@ def cycles(home: Path, wanted: int, seed: int = 0) -> dict:
     }
 
 
-def die_at(number: int) -> None:
-    """Kill this process at the n-th of all moments just before or after a change on the disk."""
+def kill_self() -> None:
+    """Kill this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_loader() -> None:
+    """Kill a process that loads, and wait here until torch raises that, wherever this is."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    if children:
+        os.kill(int(children[0]), signal.SIGKILL)
+        time.sleep(60)
+        raise AssertionError("torch did not notice")
+
+
+def die_at(number: int, kill: Callable[[], None] = kill_self) -> None:
+    """Call `kill` at the n-th of all moments just before or after a change on the disk."""
     count = 0
 
     def tick() -> None:
         nonlocal count
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
         count += 1
+        if count == number + 1:
+            kill()
 
     def around(function):
         def wrapped(*arguments, **options):
@@ -180,34 +194,89 @@ def points(home: Path, every: int = 1) -> dict:
             failed.append(f"{folder.name}: {digest(folder, SHORT)} {leftovers(folder)}")
 
 
-def disk_full(home: Path, room: int) -> dict:
-    """Train in a child that may write files of at most `room` bytes; then once more without."""
-    said = home / "said.txt"
-    folder = home / "full"
+def loaders(home: Path, every: int) -> dict:
+    """Kill a loader at every n-th write point; note what is said, and finish with the command."""
+    run(home / "whole", lambda: train(home / "whole", SHORT))
+    truth, said, failed, number = digest(home / "whole", SHORT), [], [], 0
+    while True:
+        folder = home / f"point{number}"
 
-    def work():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        def work(folder=folder, number=number):
+            die_at(number, kill_loader)
+            train(folder, SHORT, loaders=1)
+
+        code, told = heard(folder, work)
+        if code == 0 and said:  # the loaders have ended
+            return {"said": said, "failed": failed}
+        said, number = said + [told] * (code != 0), number + every
+        if run(folder, lambda folder=folder: train(folder, SHORT)):
+            failed.append(f"{folder.name} does not go on")
+        elif digest(folder, SHORT) != truth or leftovers(folder):
+            failed.append(f"{folder.name}: {digest(folder, SHORT)} {leftovers(folder)}")
+
+
+def heard(folder: Path, work: Callable[[], None]) -> tuple[int, str]:
+    """Do `work` in a child; return how it ended and the error it ended with."""
+    said = folder.parent / f"{folder.name}.txt"
+
+    def telling() -> None:
         try:
-            train(folder)
-        except Exception as error:
-            said.write_text(f"{type(error).__name__}: {error}")
+            work()
+        except BaseException as error:
+            with said.open("w") as file:  # not write_text, which may be made to kill
+                file.write(f"{type(error).__name__}: {error}")
             raise
 
+    code = run(folder, telling)
+    return code, said.read_text() if said.is_file() else ""
+
+
+def confine(room: int) -> None:
+    """Have the kernel refuse to write more than `room` bytes a file, as a full disk does."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+
+def disk_full(home: Path, room: int) -> dict:
+    """Train in a child whose files of more than `room` bytes fail; then once more without."""
+    return _full(home, room, EVERY)
+
+
+def log_full(home: Path) -> dict:
+    """Train in a child whose log fails in the middle of a line; then once more without."""
+    run(home / "before", lambda: stop_at(_plan(home / "before"), 7))
+    room = (home / "before" / "metrics.jsonl").stat().st_size + 20
+    found = _full(home, room, 100 * STEPS)
+    return found | {"room": room}
+
+
+def _full(home: Path, room: int, every: int) -> dict:
+    """Stop at step 7, go on with little room and a state every few steps, then end with room."""
+    folder = home / "full"
+    log = folder / "metrics.jsonl"
+
+    def work():
+        confine(room)
+        train(folder, every=every)
+
     run(home / "whole")
-    begin = Plan(STEPS, 1e-2, 0.1, 0, folder, EVERY)
-    cut = run(folder, lambda: stop_at(begin, 7))
+    cut = run(folder, lambda: stop_at(_plan(folder), 7))
     before = sorted(path.name for path in folder.glob("state_*"))
-    code = run(folder, work)
+    code, said = heard(folder, work)
     after = sorted(path.name for path in folder.glob("state_*"))
     return {
         "cut": cut,
         "code": code,
-        "said": said.read_text() if said.is_file() else "",
+        "said": said,
+        "log": log.read_text(),
         "kept": before == after and bool(before),
         "then": run(folder),
         "same": digest(folder) == digest(home / "whole"),
     }
+
+
+def _plan(folder: Path) -> Plan:
+    return Plan(STEPS, 1e-2, 0.1, 0, folder, EVERY)
 
 
 def stop_at(plan: Plan, step: int) -> None:

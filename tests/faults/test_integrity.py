@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import TinyNet, tiny_profile
+from helpers import TinyNet, tiny_profile, tree_digests
+from killer import confine
 from test_kill import killer
 
 from tblib import checkpoint, io, reuse
 from tblib.errors import CheckpointError, ConfigError, StorageError
 from tblib.models import Classifier, backbone
 from tblib.profiles import load_profile
+from tblib.remember import FILE, Remembered
 from tblib.runs import open_run
 from tblib.systems import Job
 
@@ -99,14 +101,73 @@ def test_a_full_disk_keeps_the_states_and_costs_one_sentence(tmp_path):
     assert found["then"] == 0 and found["same"], "with room again, the same command ends right"
 
 
+def test_a_full_disk_in_the_middle_of_a_log_line_costs_one_sentence(tmp_path):
+    """The part of the line stays on the disk; the next run drops it and logs each step once."""
+    found = killer("log_full", tmp_path)
+    assert found["code"] == 1 and "\n" not in found["said"]
+    assert found["said"].startswith(f"StorageError: {tmp_path}/full/metrics.jsonl cannot be")
+    assert len(found["log"]) == found["room"] and not found["log"].endswith("\n")
+    assert found["kept"], "the states from before are still there"
+    assert found["then"] == 0 and found["same"], "with room again, the same command ends right"
+
+
+def test_a_full_disk_keeps_what_teachers_answered_before(tmp_path):
+    clips = torch.rand(2, 3, 4, 8, 8)
+    teacher = Classifier(TinyNet(), 2).eval()
+    first = Remembered(teacher, tmp_path)
+    first(clips)
+    first.save()
+    before = tree_digests(tmp_path)
+    more = Remembered(teacher, tmp_path)
+    for step in range(40):
+        more(clips + step)
+
+    def work():
+        confine(1500)
+        more.save()
+
+    said = forked(work)
+    assert said.startswith(f"StorageError: {tmp_path / FILE} cannot be") and "\n" not in said
+    assert tree_digests(tmp_path) == before
+    assert torch.equal(Remembered(None, tmp_path)(clips), first(clips)), "not asked again"
+    more.save()
+    assert len(Remembered(None, tmp_path).known) == 40
+
+
+def test_a_full_disk_at_the_lock_or_the_mark_of_a_training_is_one_sentence(tmp_path):
+    def lock():
+        confine(0)
+        with io.held(tmp_path / ".lock", "the work"):
+            pass
+
+    def mark():
+        confine(0)
+        reuse.clear_if_other(tmp_path / "model", "abc")
+
+    assert forked(lock).startswith(f"StorageError: {tmp_path / '.lock'} cannot be written")
+    assert forked(mark).startswith(f"StorageError: {tmp_path / 'model' / 'digest.txt'} cannot be")
+    with io.held(tmp_path / ".lock", "the work"):
+        reuse.clear_if_other(tmp_path / "model", "abc")
+    assert (tmp_path / "model" / "digest.txt").read_text() == "abc"
+
+
 def as_nobody(work) -> str:
     """Call `work` in a forked process without rights; return the error it ends with."""
+
+    def without_rights():
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        work()
+
+    return forked(without_rights)
+
+
+def forked(work) -> str:
+    """Call `work` in a forked process; return the error it ends with."""
     out, told = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            if os.geteuid() == 0:
-                os.setuid(65534)
             work()
             os.write(told, b"nothing was refused")
         except BaseException as error:

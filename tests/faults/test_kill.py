@@ -61,6 +61,23 @@ def test_killed_at_each_write_point_a_training_ends_as_if_undisturbed(tmp_path, 
         scorecard["write_points"] = found["points"]
 
 
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("every", [18, pytest.param(1, marks=NIGHTLY)])
+def test_a_loader_killed_at_any_write_point_is_one_sentence_and_the_training_goes_on(
+    tmp_path, scorecard, every
+):
+    """torch raises it wherever the program is, also while a state is half-written."""
+    found = killer("loaders", tmp_path, every)
+    assert found["failed"] == []
+    assert len(found["said"]) >= 50 // every
+    assert {told[:55] for told in found["said"]} == {
+        "UserError: a process that prepares batches was killed, "
+    }
+    assert not any("\n" in told for told in found["said"])
+    if every == 1:
+        scorecard["loader_points"] = len(found["said"])
+
+
 @contextmanager
 def another_process(lock: Path):
     """Hold a lock in another process; yield its number."""

@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -89,6 +90,20 @@ def test_a_normal_command_prints_no_warning(tiny_root):
     settings = ["data.dataset=ucf101", f"data.root={tiny_root}", "data.classes=null"]
     done = tblib("data", "info", *[part for s in settings for part in ("--set", s)])
     assert (done.returncode, done.stderr) == (0, "")
+
+
+TRAINING = "import sys, pathlib, killer; killer.train(pathlib.Path(sys.argv[1]), 8, loaders=1)"
+
+
+def test_a_normal_training_prints_no_warning(tmp_path):
+    """With loaders, states and a finished model; every warning of Python is switched on."""
+    here = Path(__file__).parent
+    paths = os.pathsep.join(map(str, (here, here.parent, here.parents[1])))
+    line = [sys.executable, "-W", "always", "-c", TRAINING, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": paths}
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "model.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The page on reliability: every test it names exists, every message is in its table."""
 
 import ast
+import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import measured
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +34,17 @@ def test_every_test_that_the_page_names_exists():
     assert len(named) > 60
     missing = [f"{p}::{t}" for p, t in named if t not in functions_of(ROOT / p)]
     assert missing == []
+
+
+def test_every_fault_of_the_plan_is_proven_or_its_deviation_named():
+    part = PAGE.partition("## Fault by fault")[2].partition("\n## ")[0]
+    items = re.findall(r"^- \*\*([^*]+)\.\*\* (.*?)(?=^- |\Z)", part, re.M | re.S)
+    wanted = [f"A{n}" for n in range(1, 35)] + [f"B{n}" for n in range(1, 7)] + ["G1", "G2"]
+    assert [name for names, _ in items for name in names.split(", ")] == wanted
+    for names, text in items:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+        assert named or "*Instead:* " in text, names
+        assert all(test in functions_of(ROOT / path) for path, test in named), names
 
 
 def test_every_promise_has_tests_that_inject_its_fault():
@@ -82,12 +96,37 @@ def test_the_page_is_filled_and_each_exit_code_is_explained(promises):
 def test_a_missing_scorecard_says_how_to_make_one(promises, tmp_path):
     assert "make scorecard" in promises.scorecard(tmp_path / "none.json")
     (tmp_path / "reliability.json").write_text(
-        '{"card": {"date": "2026-01-02T03:04:05+00:00", "commit": "abc", "device": "CPU",'
-        ' "host_cpus": 2, "tests": 9, "seconds": 90}, "values": {"stale_pages": 0}}'
+        '{"cards": {"stale_pages": {"date": "2026-01-02T03:04:05+00:00", "commit": "abc",'
+        ' "device": "CPU", "host_cpus": 2, "tests": 9, "seconds": 90}}, "values":'
+        ' {"stale_pages": 0, "kill_cycles": {"kills": 8, "survived": 7}}}'
     )
     text = promises.scorecard(tmp_path / "reliability.json")
-    assert "| stale pages shown by the built book | 0 |" in text
-    assert text.count("not measured in this run") == 7
+    assert "| stale pages shown by the built book | 0 | 2026-01-02 03:04, `abc`, 9 tests |" in text
+    assert "| 7 of 8 |" in text and "CPU with 2 CPUs" in text
+    assert text.count("not measured yet") == len(promises.ROWS) - 2
+
+
+def test_every_value_that_tests_measure_is_shown(promises):
+    sources = [*(ROOT / "tests").rglob("*.py")]
+    known = {key for p in sources for key in re.findall(r'scorecard\["(\w+)"\]', p.read_text())}
+    assert known | {"fuzzer"} == set(promises.ROWS)
+
+
+def test_a_run_of_one_part_leaves_the_values_of_the_others(tmp_path, monkeypatch, request):
+    """Called as pytest does at the end of a run, for a record elsewhere."""
+    plugins = request.config.pluginmanager.get_plugins()
+    ends = next(p for p in plugins if hasattr(p, "SCORES"))
+    place = tmp_path / "results" / "reliability.json"
+    monkeypatch.setattr(measured, "RECORD", place)
+    monkeypatch.setenv("TB_SCORECARD", "1")
+    for values, status in (({"a": 1, "b": 1}, 0), ({"b": 2}, 0), ({"b": 3}, 1)):
+        stash = {ends.SCORES: values, ends.BEGAN: 0.0}
+        config = SimpleNamespace(stash=stash)
+        session = SimpleNamespace(config=config, testscollected=len(values))
+        ends.pytest_sessionfinish(session, status)
+    record = json.loads(place.read_text())
+    assert record["values"] == {"a": 1, "b": 2}, "a run with a failed test records nothing"
+    assert {key: card["tests"] for key, card in record["cards"].items()} == {"a": 2, "b": 1}
 
 
 def test_a_checked_cell_whose_output_was_removed_or_failed_is_refused(promises):

@@ -212,15 +212,25 @@ FORBIDDEN_CALLS = {
     *("yaml.unsafe_load", "yaml.full_load", "pickle.load", "pickle.loads", "joblib.load"),
     *("torch.serialization.add_safe_globals", "add_safe_globals", "pd.read_pickle", "shelve.open"),
     *("warnings.filterwarnings", "warnings.simplefilter", "warnings.catch_warnings"),
+    *("logging.disable", "logging.captureWarnings", "contextlib.redirect_stderr"),
 }
-FORBIDDEN_ARGUMENTS = {("weights_only", False), ("shell", True), ("allow_pickle", True)}
+FORBIDDEN_ARGUMENTS = {
+    ("weights_only", False),
+    ("shell", True),
+    ("allow_pickle", True),
+    ("stderr", "subprocess.DEVNULL"),
+}
 
 
 def calls(path: Path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             values = {
-                (k.arg, k.value.value) for k in node.keywords if isinstance(k.value, ast.Constant)
+                (
+                    k.arg,
+                    k.value.value if isinstance(k.value, ast.Constant) else ast.unparse(k.value),
+                )
+                for k in node.keywords
             }
             yield ast.unparse(node.func), values, node.lineno
 
@@ -239,9 +249,11 @@ def test_the_code_has_no_door_for_code_and_hides_no_warning():
 
 
 def test_the_gate_itself_notices_what_it_forbids(tmp_path):
-    (tmp_path / "a.py").write_text("import os\nos.\\\n  system(x)\nf(weights_only = False)\n")
+    lines = "import os\nos.\\\n  system(x)\nf(weights_only = False)\ng(stderr=subprocess.DEVNULL)\n"
+    (tmp_path / "a.py").write_text(lines)
     found = list(calls(tmp_path / "a.py"))
-    assert found[0][0] in FORBIDDEN_CALLS and found[1][1] & FORBIDDEN_ARGUMENTS
+    assert found[0][0] in FORBIDDEN_CALLS
+    assert found[1][1] & FORBIDDEN_ARGUMENTS and found[2][1] & FORBIDDEN_ARGUMENTS
 
 
 def test_a_json_note_is_data(tmp_path):

@@ -1,0 +1,150 @@
+"""Coverage-guided fuzzing of the readers with libFuzzer, through atheris: `make fuzz`.
+
+Each reader gets a process and a time.  Inputs that reach something new are kept, the fewest that
+reach all of it, in `corpus/fuzzed/`; an input that breaks a reader goes to `corpus/found/`, once
+for each place that breaks, and the run goes on.  `test_fuzz.py` reads both again without atheris.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CORPUS = HERE / "corpus"
+MEMORY = Path("/dev/shm")  # files here cost no disk
+
+
+def search(name: str, options: list[str]) -> None:
+    """Fuzz one reader in this process until libFuzzer ends it."""
+    import atheris
+
+    with atheris.instrument_imports(include=["tblib", "yaml"]):
+        import test_fuzz
+
+    broken: set[str] = set()
+    folder = Path(tempfile.mkdtemp())
+
+    def once(data: bytes) -> None:
+        try:
+            test_fuzz.answered(folder, name, data)
+        except Exception as error:
+            place = _place(error)
+            if place not in broken:
+                broken.add(place)
+                suffix = Path(name).suffix
+                (CORPUS / "found" / f"{Path(name).stem}-{place}{suffix}").write_bytes(data)
+                print(f"BROKEN {place}: {error}", file=sys.stderr, flush=True)
+
+    atheris.Setup([_again(folder, name), *options], once)
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        atheris.Fuzz()
+
+
+def _again(folder: Path, name: str) -> str:
+    """Write a program that starts `search` again, which libFuzzer does to merge."""
+    path = folder / "again"
+    line = [sys.executable, str(Path(__file__).resolve()), "--search", name]
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(line)} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def _place(error: Exception) -> str:
+    """Name the kind of an error and the last line of `tblib` that it came through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{Path(f.filename).stem}-{f.lineno}" for f in frames if "tblib" in f.filename]
+    return "-".join([type(error).__name__.lower(), *lines[-1:]])
+
+
+def campaign(name: str, seconds: int, home: Path) -> dict:
+    """Fuzz one reader for a time, from the corpus and back into it; tell what was reached."""
+    from test_fuzz import WORDS, unpacked, valid
+
+    archive = CORPUS / "fuzzed" / f"{Path(name).stem}.zip"
+    old, new = home / "old", home / "new"
+    for data in [valid(name, home), *unpacked(archive)]:
+        _keep(old, data)
+    words = [word for word in WORDS if len(word) < 60]
+    texts = ['"' + "".join(f"\\x{byte:02X}" for byte in word) + '"' for word in words]
+    (home / "words").write_text("\n".join(texts) + "\n")
+    before = set((CORPUS / "found").iterdir())
+    said = _libfuzzer(home, name, str(old), f"-max_total_time={seconds}", f"-dict={home}/words")
+    new.mkdir(exist_ok=True)
+    _libfuzzer(home, name, "-merge=1", str(new), str(old))
+    _pack(archive, [path.read_bytes() for path in new.iterdir()])
+    return {
+        "reader": name,
+        "inputs": int(re.findall(r"^stat::number_of_executed_units: +(\d+)", said, re.M)[-1]),
+        "reached": int(re.findall(r" cov: (\d+) ", said)[-1]),
+        "kept": len(list(new.iterdir())),
+        "broken": sorted(p.name for p in set((CORPUS / "found").iterdir()) - before),
+    }
+
+
+def _libfuzzer(home: Path, name: str, *options: str) -> str:
+    """Run `search` in a process of its own; return what libFuzzer said."""
+    always = ["-max_len=8192", "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"]
+    environment = os.environ | {"TMPDIR": str(home)}
+    line = [sys.executable, __file__, "--search", name, *always, *options]
+    done = subprocess.run(line, stderr=subprocess.PIPE, text=True, errors="replace", cwd=home,
+                          env=environment)  # fmt: skip
+    if done.returncode:
+        sys.exit(f"{name}: libFuzzer ended with {done.returncode}\n{done.stderr[-3000:]}")
+    return done.stderr
+
+
+def _keep(folder: Path, data: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+def _pack(path: Path, inputs: list[bytes]) -> None:
+    """Write an archive that depends on its content only."""
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for data in sorted(inputs, key=lambda data: (len(data), data)):
+            file.writestr(zipfile.ZipInfo(hashlib.sha1(data).hexdigest()), data, compresslevel=9)
+
+
+def main() -> int:
+    """Fuzz all readers, or those named; 1 if one was broken."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=300, help="for each reader")
+    parser.add_argument("readers", nargs="*")
+    options = parser.parse_args()
+    from measured import record
+    from test_fuzz import READERS
+
+    results, began = [], time.time()
+    for name in options.readers or READERS:
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
+            results.append(campaign(name, options.seconds, Path(home)))
+        print(results[-1], flush=True)
+    if any(result["broken"] for result in results):
+        return 1
+    if os.environ.get("TB_SCORECARD") == "1":
+        total = sum(result["inputs"] for result in results)
+        minutes = round(len(results) * options.seconds / 60)
+        values = {"inputs": total, "minutes": minutes, "readers": len(results)}
+        record({"fuzzer": values | {"each": results}}, began, tests=len(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+    if sys.argv[1:2] == ["--search"]:
+        search(sys.argv[2], sys.argv[3:])
+    else:
+        sys.exit(main())
