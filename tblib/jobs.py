@@ -18,13 +18,12 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
-from . import checkpoint, distributed, launch, semi, stopping, workers
+from . import checkpoint, distributed, launch, live, semi, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
 from .io import atomic_write, held, sweep
 from .models import Classifier
-from .progress import interactive
 from .reuse import clear_if_other, digest
 from .runs import Run, open_run
 from .systems import Job, build_method, classify
@@ -51,7 +50,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
     run.pool  # noqa: B018  decode once, before workers ask for the same frames
     begin = time.monotonic()
     todo = _unfinished(run, jobs)
-    with stopping.listening():
+    with stopping.listening(), live.shown(run, todo):
         if run.config.runtime.jobs == 1:
             for job in todo:
                 trainer(run.config)(run.config, run.dir, run.chapter, job)
@@ -171,7 +170,6 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
             what = (run.config, run.dir, run.chapter, job)
             running[workers.submit(executor, trainer(run.config), *what)] = job
         done = workers.finished(executor, running)
-        _show(run, jobs, begin)
         for future in done:
             job = running.pop(future)
             workers.result(executor, future, running, _KILLED.format(job.name))
@@ -179,26 +177,11 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
     executor.shutdown(wait=True)  # idle workers would keep the kernel from ending
 
 
-def _show(run: Run, jobs: list[Job], begin: float) -> None:
-    """Redraw one line with the share of all steps done, for people only."""
-    if not interactive():
-        return
-    done = sum(_last_step(run, job) for job in jobs)
-    total = sum(job.steps for job in jobs)
-    elapsed = time.monotonic() - begin
-    left = f", about {elapsed * (total - done) / done:.0f} s left" if done else ""
-    print(f"\rtraining: {done}/{total} steps, {elapsed:.0f} s{left}   ", end="", flush=True)
-
-
-def _last_step(run: Run, job: Job) -> int:
-    log = read_log(run.folder(job.name) / "metrics.jsonl")
-    return log[-1]["step"] if log else 0
-
-
 def _say(run: Run, job: Job, begin: float) -> None:
     last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
     seconds = time.monotonic() - begin
-    print(f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)", flush=True)
+    said = f"{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)"
+    print(f"\r{said}{live.erase()}", flush=True)
 
 
 def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
