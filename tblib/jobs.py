@@ -18,7 +18,7 @@ import torch
 from joblib.externals.loky import get_reusable_executor
 from torch import nn
 
-from . import checkpoint, distributed, launch, live, semi, stopping, workers
+from . import brief, checkpoint, distributed, launch, live, semi, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
@@ -35,7 +35,7 @@ _KILLED = (
 )
 
 
-def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
+def run_jobs(run: Run, jobs: list[Job]) -> brief.Histories:
     """Train every job that is not finished yet, as many side by side as the profile allows.
 
     Returns:
@@ -58,7 +58,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
         elif todo:
             _side_by_side(run, todo, begin)
         stopping.check()
-    return {job.name: history(run, job.name) for job in jobs}
+    return brief.Histories((job.name, history(run, job.name)) for job in jobs)
 
 
 def history(run: Run, name: str) -> pd.DataFrame:

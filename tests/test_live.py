@@ -20,10 +20,12 @@ from tblib import checkpoint
 OPEN = """
 from pathlib import Path
 from helpers import tiny_profile
+from tblib.config import Runtime
 from tblib.jobs import Job, run_jobs
 from tblib.runs import open_run
 config = tiny_profile(data__dataset="ucf101", data__root={root!r}, **{settings!r})
-def train(folder, steps={steps}):
+alone = config.model_copy(update={{"runtime": Runtime()}})  # one training at a time
+def train(folder, steps={steps}, config=config):
     jobs = [Job(name, "supervised", steps, seed) for seed, name in enumerate(("one", "two"))]
     return run_jobs(open_run(config, Path(folder), 1), jobs)
 """
@@ -103,7 +105,7 @@ def test_a_stopped_cell_goes_on_when_it_is_run_again(kernel, tmp_path, tiny_root
     assert reply["status"] == "ok", reply
     assert f"one100%|{20 * FULL}| {STEPS}/{STEPS}, loss" in bars(shown)[-1]
     assert f"| {2 * STEPS}/{2 * STEPS} [" in bars(shown)[-1]
-    assert kernel.run("train('whole')")[0]["status"] == "ok"
+    assert kernel.run("train('whole', config=alone)")[0]["status"] == "ok"
     for name in ("one", "two"):
         ends = [checkpoint.load_weights(tmp_path / f / "ckpt" / name) for f in ("stopped", "whole")]
         assert same_weights(*ends), name
