@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import papertable
-from tables import sortable, table
+from tables import closed, sortable, table
 
 from tblib import spent, stats
 from tblib.cards import trainings
@@ -131,11 +131,11 @@ def tables(value: Any) -> list[dict[str, Any]]:
 
 
 def _section(entry: dict[str, Any], source: str, folder: Path) -> str:
-    """Write one table of a run with its title, note and CSV file."""
+    """Write one table of a run, closed until asked for, with its title, note and CSV file."""
     note = f"\n{entry['note']}\n" if entry.get("note") else ""
     name = f"{source} {entry['title']}"
     text = sortable(name, entry["columns"], entry["rows"], folder)
-    return f"### {entry['title']}\n\n{text}{note}"
+    return closed(entry["title"], f"{text}{note}")
 
 
 def _metrics(run: Path) -> dict[str, Any]:
@@ -147,11 +147,10 @@ def _recorded(path: Path, folder: Path) -> str:
     cards_of = record["cards"]
     total = minutes(sum(item["seconds"] for item in record["trainings"]))
     what = f"Dataset `{record['dataset']}`; the trainings took {total}, some side by side."
-    head = f"## {record['title']}\n\n{what}\n"
+    head = f"### {record['title']}\n\n{what}\n"
     body = [_section(entry, path.stem, folder) for entry in tables(record["metrics"])]
     spent = training_table(record["trainings"])
-    card = f":::{{dropdown}} Run cards\n{run_table(cards_of)}\n{spent}:::\n"
-    return "\n".join([head, *body, card])
+    return "\n".join([head, *body, closed("Run cards", f"{run_table(cards_of)}\n{spent}")])
 
 
 # What the start of the results page and the README compare: name, chapter, key in its metrics.
@@ -232,8 +231,18 @@ def studies(recorded: Path) -> str:
     return table([*columns, "device", "commit", "training code"], rows)
 
 
+def _study(name: str, recorded: Path) -> str:
+    """Write the main systems of one recorded study, with what was run in a sentence."""
+    study = reading.load(name, recorded / "study")
+    seeds = max(len(study.seeds(f)) for f in study.main)
+    what = study.title.split(": ", 1)[1]
+    said = f"{what[0].upper()}{what[1:]}: {seeds} seeds, mean ± half of the 95 % interval.\n"
+    kept = over_seeds(recorded, name).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+    return f"{said}\n{kept}"  # on a phone a cell must not break there
+
+
 def results(run: Path, recorded: Path, folder: Path) -> str:
-    """Write the results page: the rendered run first, then recorded runs, then the paper's.
+    """Write the results page: main tables first, then every table of every run, closed.
 
     Args:
         folder: where the page will be; CSV files go to its `tables/`.
@@ -243,18 +252,19 @@ def results(run: Path, recorded: Path, folder: Path) -> str:
     return "\n".join(
         [
             "# Results\n",
-            "Top-1 accuracy is in percent and counts videos, not clips. Every table of ours is "
-            "written from a file that a run left behind; none is typed by hand. A click on a head "
-            "orders the rows by that column; the link below a table downloads it.\n",
-            "## Recorded runs at a glance\n",
-            "One seed each; differences of a few points mean nothing yet. The run cards are "
-            "below.\n",
+            "Top-1 accuracy on test videos, in percent; videos are counted, not clips. "
+            "[Chapter 9](../notebooks/09_the_claim_tested.ipynb) judges what these numbers say.\n",
+            "## The main systems, over seeds\n",
+            *(_study(each, recorded) for each in reading.recorded(recorded / "study")),
+            closed("What was run: trainings, times, device and code", studies(recorded)),
+            "## One seed, all systems\n",
+            "One run each, so differences of a few points mean nothing.\n",
             headline(recorded),
-            "## Recorded studies\n",
-            "Over seeds, with intervals and paired tests; "
-            "[chapter 9](../notebooks/09_the_claim_tested.ipynb) shows and judges them.\n",
-            studies(recorded),
-            f"## This rendering: profile `{name}`\n",
+            "## All tables of all runs\n",
+            "A click on a title opens a table, one on a head orders the rows by that column, and "
+            "the link below the table downloads it. Every table is written from a file that a run "
+            "left behind; none is typed by hand.\n",
+            f"### This rendering: profile `{name}`\n",
             *(this or ["This run has left no tables.\n"]),
             *(_recorded(path, folder) for path in runs(recorded)),
             papertable.section(folder),

@@ -50,9 +50,8 @@ def ablation_tables(folder: Path) -> str:
         named = group[list(columns)].rename(columns=columns)
         text = tables.sortable(f"paper ablation {letter}", list(named), _rows(named), folder)
         note = group["notes"].iloc[0]
-        parts.append(
-            f"### Ablation {letter}: {ABLATIONS[letter]}\n\n{text}\n{note[0].upper()}{note[1:]}.\n"
-        )
+        title = f"Ablation {letter}: {ABLATIONS[letter]}"
+        parts.append(tables.closed(title, f"{text}\n{note[0].upper()}{note[1:]}.\n"))
     return "\n".join(parts)
 
 
@@ -66,7 +65,7 @@ def section(folder: Path) -> str:
             "They must not be put beside our numbers, and rows must not be put beside each other "
             "without reading the notes; [](field.md) says which may.\n",
             f"{reasons}\n",
-            main_table(folder),
+            tables.closed("The main table", main_table(folder)),
             ablation_tables(folder),
         ]
     )

@@ -44,3 +44,8 @@ def sortable(
         csv.writer(file, lineterminator="\n").writerows([columns, *rows])
     link = f"{{download}}`table as CSV <tables/{path.name}>`"
     return f"::::{{div}} sortable {style}\n{table(columns, rows)}::::\n\n{link}\n"
+
+
+def closed(title: str, text: str) -> str:
+    """Write a part of a page that a click on its title opens; on paper all are open."""
+    return f":::::{{dropdown}} {title}\n{text}:::::\n"

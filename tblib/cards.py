@@ -33,7 +33,7 @@ PACKAGES = (
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Files that show, describe or refuse: editing them does not make a trained model out of date.
 SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__",
-           "cards", "errors", "progress", "profiles", "study", "plan",
+           "cards", "errors", "progress", "live", "brief", "profiles", "study", "plan",
            "stopping", "workers", "launch", "timing", "spent", "fetch")  # fmt: skip
 RECORDED = tuple(f"{n:02d}" for n in range(1, 8))  # chapters with results of their own
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from . import brief
 from .sections import (
     Clip,
     Count,
@@ -167,6 +168,9 @@ class Profile(Section):
         if self.sticks.frames_min > self.sticks.frames_max:
             raise ValueError("sticks.frames_min must not exceed sticks.frames_max")
         return self
+
+    def __repr__(self) -> str:
+        return brief.profile(self)
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that change with any value of the profile."""

@@ -17,13 +17,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from . import checkpoint, distributed, launch, shelf, stopping, workers
+from . import brief, checkpoint, distributed, launch, live, shelf, stopping, workers
 from .config import Profile
 from .errors import MissingStage
 from .evaluate import accuracy
 from .io import atomic_write, held, sweep
 from .models import Classifier
-from .progress import interactive
 from .reuse import clear_if_other, digest
 from .runs import Run, open_run
 from .systems import Job, build_method, classify
@@ -35,7 +34,7 @@ _KILLED = (
 )
 
 
-def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
+def run_jobs(run: Run, jobs: list[Job]) -> brief.Histories:
     """Train every job that is not finished yet, as many side by side as the profile allows.
 
     Returns:
@@ -50,7 +49,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
     run.pool  # noqa: B018  decode once, before workers ask for the same frames
     begin = time.monotonic()
     todo = _unfinished(run, jobs)
-    with stopping.listening():
+    with stopping.listening(), live.shown(run, todo):
         if run.config.runtime.jobs == 1:
             for job in todo:
                 trainer(run.config)(run.config, run.dir, run.chapter, job)
@@ -58,7 +57,7 @@ def run_jobs(run: Run, jobs: list[Job]) -> dict[str, pd.DataFrame]:
         elif todo:
             _side_by_side(run, todo, begin)
         stopping.check()
-    return {job.name: history(run, job.name) for job in jobs}
+    return brief.Histories((job.name, history(run, job.name)) for job in jobs)
 
 
 def history(run: Run, name: str) -> pd.DataFrame:
@@ -164,33 +163,17 @@ def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
     tasks = {workers.Task(job.name, train, (job,), job.needs): job for job in jobs}
 
     def tell(finished: list[tuple[workers.Task, float]]) -> None:
-        _show(run, jobs, begin)
         for task, _ in finished:
             _say(run, tasks[task], begin)
 
     workers.side_by_side(list(tasks), run.config.runtime.jobs, tell, _KILLED)
 
 
-def _show(run: Run, jobs: list[Job], begin: float) -> None:
-    """Redraw one line with the share of all steps done, for people only."""
-    if not interactive():
-        return
-    done = sum(_last_step(run, job) for job in jobs)
-    total = sum(job.steps for job in jobs)
-    elapsed = time.monotonic() - begin
-    left = f", about {elapsed * (total - done) / done:.0f} s left" if done else ""
-    print(f"\rtraining: {done}/{total} steps, {elapsed:.0f} s{left}   ", end="", flush=True)
-
-
-def _last_step(run: Run, job: Job) -> int:
-    log = read_log(run.folder(job.name) / "metrics.jsonl")
-    return log[-1]["step"] if log else 0
-
-
 def _say(run: Run, job: Job, begin: float) -> None:
     last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
     seconds = time.monotonic() - begin
-    print(f"\r{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)", flush=True)
+    said = f"{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)"
+    print(f"\r{said}{live.erase()}", flush=True)
 
 
 def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:

@@ -53,7 +53,7 @@ class ThisPython(AsyncKernelManager):
         """Start the kernel and pass signals on to it: it saves, where nbclient would end it."""
         await super().start_kernel(**options)
         loop = asyncio.get_running_loop()
-        for number in stopping.SIGNALS:
+        for number in stopping.EVERY:
             loop.remove_signal_handler(number)
             signal.signal(number, self._pass_on)
         if stopping.asked():

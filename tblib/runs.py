@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from . import checkpoint, runtime
+from . import brief, checkpoint, runtime
 from .cards import run_card
 from .config import Profile
 from .data import cache, datasets, splits
@@ -31,6 +31,9 @@ class Pool:
     cache: cache.FrameCache
     labels: np.ndarray
     roles: pd.Series
+
+    def __repr__(self) -> str:
+        return brief.pool(self)
 
     def rows(self, name: str) -> np.ndarray:
         """Rows of a pool: `train` is every training video not kept for validation.
@@ -52,6 +55,12 @@ class Run:
     dir: Path
     chapter: int
     started: float = field(default_factory=time.time)
+
+    def __repr__(self) -> str:
+        return brief.run(self)
+
+    def _repr_html_(self) -> str:
+        return brief.lines_html(brief.run(self)) + self.models._repr_html_()
 
     @cached_property
     def videos(self) -> datasets.VideoSet:
@@ -85,6 +94,12 @@ class Run:
     def folder(self, name: str) -> Path:
         """Folder of a model."""
         return self.dir / "ckpt" / name
+
+    @property
+    def models(self) -> brief.Models:
+        """Cards of the finished models by name; whether a file is whole is seen when it is used."""
+        notes = sorted(self.dir.glob("ckpt/*/model.json"))
+        return brief.Models((note.parent.name, read_json(note)) for note in notes)
 
     def has_model(self, name: str) -> bool:
         """Say whether a finished, undamaged model of that name exists."""

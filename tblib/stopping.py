@@ -2,6 +2,8 @@
 
 A training remembers the signal, ends its step, saves its state and raises `Stopped`; the program
 then exits with code 75 (EX_TEMPFAIL of sysexits.h: try again later), and the same command goes on.
+Ctrl-C and the stop button of a notebook (SIGINT) do the same while something is trained; the second
+time they do not wait for the step to end.
 Whatever is not a training is cut short at once: files appear whole or not at all.
 """
 
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from .errors import Stopped
 
 SIGNALS = tuple(getattr(signal, n) for n in ("SIGTERM", "SIGUSR1") if hasattr(signal, n))
+EVERY = (*SIGNALS, signal.SIGINT)  # what a whole group of processes may get
 _asked: list[int] = []  # signals that came while listening
 _listening = False
 
@@ -27,6 +30,13 @@ def asked() -> bool:
 def ask(number: int, *_) -> None:
     """Note that a signal came."""
     _asked.append(number)
+
+
+def _interrupt(number: int, frame) -> None:
+    """Note an interrupt; the second time do what Python always does."""
+    if signal.SIGINT in _asked:
+        signal.default_int_handler(number, frame)
+    ask(number)
 
 
 def check() -> None:
@@ -51,7 +61,7 @@ def listening() -> Iterator[None]:
         return
     _listening = True
     try:
-        with _handled(ask):
+        with _handled(dict.fromkeys(SIGNALS, ask) | {signal.SIGINT: _interrupt}):
             yield
     finally:
         _listening = False
@@ -65,13 +75,13 @@ def raising() -> Iterator[None]:
     def stop(number: int, _) -> None:
         raise Stopped(f"stopped by {signal.Signals(number).name}; the same command goes on.")
 
-    with _handled(stop):
+    with _handled(dict.fromkeys(SIGNALS, stop)):
         yield
 
 
 @contextmanager
-def _handled(handler: Callable) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+def _handled(handlers: dict[int, Callable]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
@@ -85,7 +95,7 @@ def held() -> Iterator[None]:
 
     A worker that died of a signal while it was starting would take the others with it.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, EVERY)
     try:
         yield
     finally:
@@ -97,12 +107,12 @@ def listen() -> None:
     global _listening
     if not _listening:
         _listening = True
-        for number in SIGNALS:
+        for number in EVERY:
             signal.signal(number, ask)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, EVERY)
 
 
 def ignore(*_) -> None:
     """Leave the signals to the parent: for loaders, which must serve the step in progress."""
-    for number in SIGNALS:
+    for number in EVERY:
         signal.signal(number, signal.SIG_IGN)

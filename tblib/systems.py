@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from . import checkpoint, evaluate, pretrain, semi
+from . import brief, checkpoint, evaluate, pretrain, semi
 from .config import Profile
 from .data.clips import UniformClips
 from .errors import MissingStage
@@ -49,6 +49,9 @@ class Job:
     distance: str = "l2"
     distil: str = "all"
     watch: int = 0
+
+    def __repr__(self) -> str:
+        return brief.call(self)
 
     @property
     def needs(self) -> tuple[str, ...]:

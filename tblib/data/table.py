@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .. import brief
 from ..errors import DataError, did_you_mean
 
 COLUMNS = ["video", "path", "label", "class_name", "group", "split", "family"]
@@ -35,6 +36,12 @@ class VideoSet:
     classes: tuple[str, ...]
     table: pd.DataFrame
     missing: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief.videos(self)
+
+    def _repr_html_(self) -> str:
+        return brief.videos_html(self)
 
 
 def assemble(

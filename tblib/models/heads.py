@@ -58,6 +58,10 @@ class Classifier(nn.Module):
         self.backbone = net
         self.head = nn.Linear(net.dim, classes)
 
+    def extra_repr(self) -> str:
+        """Add the number of weights and classes to what torch writes."""
+        return f"{parameter_count(self):,} weights, {self.head.out_features} classes"
+
     def forward(self, x: Tensor) -> Tensor:
         """Map clips `[N, 3, T, H, W]` to logits `[N, K]`."""
         return self.head(pool(self.backbone(x)))

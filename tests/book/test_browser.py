@@ -50,6 +50,8 @@ LOOK = r"""
 }
 """
 
+OPEN = "for (const part of document.querySelectorAll('details')) part.open = true"
+
 # WCAG's contrast of text to its background, the least of all visible text of the article.
 CONTRAST = r"""
 () => {
@@ -136,6 +138,7 @@ def test_every_page_loads_offline_and_reads_well(html, browser, scheme):
             if width == SIZES[0][0]:
                 opened.goto(path.as_uri())
                 chromium.settle(opened)
+                opened.evaluate(OPEN)  # what is closed has to fit as well
             found += [f"{width} px: {what}" for what in opened.evaluate(LOOK)]
         worst = opened.evaluate(CONTRAST)
         if worst["ratio"] < 4.5:
@@ -149,8 +152,25 @@ def test_every_page_loads_offline_and_reads_well(html, browser, scheme):
     assert wrong == {}
 
 
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_main_table_is_on_the_first_screen(html, page, width, height):
+    """All tables at once were thirty screens; a reader came for one of them."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto((html / "book" / "results.html").as_uri())
+    box = page.locator("article table").filter(has_text="TimeBalance").first.bounding_box()
+    assert box["y"] < height / 2 and (width < 1000 or box["y"] + box["height"] < height)
+    assert page.evaluate("document.documentElement.scrollHeight") < 10 * height
+    closed = page.locator("article details")
+    assert closed.count() > 10 and page.locator("article details[open]").count() == 0
+    first = closed.locator("table").first
+    assert not first.is_visible()
+    closed.first.locator("summary").click()
+    assert first.is_visible()
+
+
 def test_tables_are_ordered_by_mouse_and_keyboard(html, page):
     page.goto((html / "book" / "results.html").as_uri())
+    page.evaluate(OPEN)
     table = page.locator(".sortable table").filter(has_text="TG-FixMatch")
     texts = table.locator("thead th").all_inner_texts()
     k = next(i for i, text in enumerate(texts, 1) if text.startswith("UCF101 20 %"))
@@ -172,6 +192,7 @@ def test_tables_are_ordered_by_mouse_and_keyboard(html, page):
 
 def test_tables_can_be_taken_along(html, page):
     page.goto((html / "book" / "results.html").as_uri())
+    page.evaluate(OPEN)
     with page.expect_download() as waiting:
         page.locator("a.download[href$='paper-main-table.csv']").click()
     with Path(waiting.value.path()).open(newline="", encoding="utf-8") as file:

@@ -1,9 +1,11 @@
 """Launch and edit buttons: absent without an address, right with one; and the README's figure."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import nbformat
@@ -129,3 +131,48 @@ def test_the_figure_of_the_readme_is_what_its_program_draws(tmp_path):
     assert drawn.shape == kept.shape
     assert np.abs(drawn - kept).mean() < 2
     assert readme_figure.PATH.stat().st_size < 300_000
+
+
+# In place of pip, which would need a network to build the package: notes what it was told, and
+# does what an editable install comes down to.
+PIP = """
+import sys, sysconfig
+from pathlib import Path
+folder = Path(sys.argv[-1]).resolve()
+Path(sysconfig.get_path("purelib"), "tblib.pth").write_text(str(folder))
+Path("said.txt").write_text(" ".join(sys.argv[1:]))
+"""
+
+
+def without_tblib(folder) -> Path:
+    """Make a Python that has all packages of this one, but not `tblib`; return it."""
+    venv.create(folder, with_pip=False)
+    (own,) = folder.glob("lib/python*/site-packages")
+    places = [path for path in sys.path if path.endswith("site-packages")]
+    (own / "others.pth").write_text("\n".join(places))  # links among them are not followed
+    (own / "pip").mkdir()
+    (own / "pip" / "__main__.py").write_text(PIP)
+    return folder / "bin" / "python"
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout: nothing to clone")
+def test_the_first_cell_works_in_a_python_without_tblib(tmp_path):
+    """Git is the real one; the address leads to this checkout instead of a network."""
+    python = without_tblib(tmp_path / "venv")
+    here = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_VALUE_0": URL, "PYTHONPATH": ""}
+    here["GIT_CONFIG_KEY_0"] = f"url.{ROOT.as_uri()}.insteadOf"
+    cell = launch.first_cell(URL, []).source
+
+    def run(code):
+        line, options = [str(python), "-c", code], {"capture_output": True, "text": True}
+        return subprocess.run(line, cwd=tmp_path, env=os.environ | here, timeout=300, **options)
+
+    assert "No module named 'tblib'" in run("import tblib").stderr
+    done = run(f"{cell}\nimport tblib\nprint(tblib.__file__)")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith("timebalance/tblib/__init__.py")
+    assert (tmp_path / "said.txt").read_text() == "install -q -e timebalance"
+    (tmp_path / "said.txt").unlink()
+    again = run(f"{cell}\nimport tblib.losses")  # another kernel: nothing is fetched twice
+    assert again.returncode == 0, again.stderr
+    assert not (tmp_path / "said.txt").exists()

@@ -169,7 +169,7 @@ fit(TinyMethod(), fake_pool(8), Plan(10**6, 1e-3, 0.0, 0, place), torch.device("
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_reaches_the_training_in_the_kernel(folder, tmp_path, monkeypatch, number):
     """The first process of `python -m tblib run` is signalled; the kernel saves, then all end."""
     tests = Path(__file__).resolve().parents[1]
