@@ -372,7 +372,7 @@ pd.DataFrame({"one process": one, "two processes": two}).round(5)
 print("first loss the same:", np.isclose(one[0], two[0], rtol=1e-4))
 
 # %% [markdown]
-# The first loss agrees to all digits that float32 has.  Then the two drift apart, because sums are
+# The first loss agrees to six digits.  Then the two drift apart, because sums are
 # taken in another order and Adam turns a gradient near zero into a whole step, up or down as rounding
 # has it.  So the tests train in float64, where ten steps agree to eight digits.  For four GPUs a
 # profile says `runtime: {launch: "torchrun --standalone --nproc-per-node=4", workers: 4}`.
