@@ -40,6 +40,7 @@ import torch
 from IPython.display import Code, Image
 from torch.nn.functional import normalize
 
+# %%
 from tblib import checkpoint, losses, plot, pretrain, runtime, timing
 from tblib.chapters import ROOT
 from tblib.data import cache, stores
@@ -236,6 +237,7 @@ def student_step(recorded):
     (student(clips).softmax(1) - target).square().sum().backward()
 
 
+# %%
 tests = {
     "loss in one Gram matrix": {
         "pairs": lambda _: by_pairs(z, v).backward(),
