@@ -40,6 +40,7 @@ import torch
 from IPython.display import Code, Image
 from torch.nn.functional import normalize
 
+# %%
 from tblib import checkpoint, losses, plot, pretrain, runtime, timing
 from tblib.chapters import ROOT
 from tblib.data import cache, stores
@@ -236,6 +237,7 @@ def student_step(recorded):
     (student(clips).softmax(1) - target).square().sum().backward()
 
 
+# %%
 tests = {
     "loss in one Gram matrix": {
         "pairs": lambda _: by_pairs(z, v).backward(),
@@ -372,7 +374,7 @@ pd.DataFrame({"one process": one, "two processes": two}).round(5)
 print("first loss the same:", np.isclose(one[0], two[0], rtol=1e-4))
 
 # %% [markdown]
-# The first loss agrees to all digits that float32 has.  Then the two drift apart, because sums are
+# The first loss agrees to six digits.  Then the two drift apart, because sums are
 # taken in another order and Adam turns a gradient near zero into a whole step, up or down as rounding
 # has it.  So the tests train in float64, where ten steps agree to eight digits.  For four GPUs a
 # profile says `runtime: {launch: "torchrun --standalone --nproc-per-node=4", workers: 4}`.

@@ -151,10 +151,12 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _data(options: argparse.Namespace) -> int:
     from .data import cache, datasets, info, manifest, stores, verify
+    from .fetch import get
     from .profiles import data_home, load_profile
 
     if options.action == "get":
-        return _get(options)
+        print(get(str(options.root or ""), options.to or data_home() / "downloads", options.agree))
+        return 0
     if options.root is not None:
         return _verify_root(options)
     profile = load_profile(options.profile, _overrides(options), options.seed)
@@ -172,17 +174,6 @@ def _data(options: argparse.Namespace) -> int:
     frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")
-    return 0
-
-
-def _get(options: argparse.Namespace) -> int:
-    from . import fetch
-    from .profiles import data_home
-
-    what = fetch.source(str(options.root or ""), options.agree)
-    path, digest = fetch.fetch(what, options.to or data_home() / "downloads")
-    told = "as published" if what.sha256 else "none is published to compare with"
-    print(f"{path}\nSHA-256 {digest} ({told})\nnext: {what.then}")
     return 0
 
 

@@ -68,12 +68,21 @@ SOURCES = {
         "unpack it, then the archive of each class in it, and set HMDB51_ROOT to that folder.",
     ),
 }
-BY_HAND = {
-    "kinetics400": "Kinetics-400 is a list of web videos that belong to others, so no program here "
-    "downloads it; get annotations and a copy under its terms (https://github.com/cvdfoundation/"
-    "kinetics-dataset), put train.csv and val.csv into annotations/ beside the clips and set "
-    "KINETICS400_ROOT.",
-}
+
+
+def get(name: str, folder: Path, agreed: bool) -> str:
+    """Download what a name stands for; return where it is, its sum, and what to do next.
+
+    Args:
+        agreed: whether the user has read and accepted the terms of the file.
+
+    Raises:
+        DataError: see `source` and `fetch`.
+    """
+    what = source(name, agreed)
+    path, digest = fetch(what, folder)
+    told = "as published" if what.sha256 else "none is published to compare with"
+    return f"{path}\nSHA-256 {digest} ({told})\nnext: {what.then}"
 
 
 def source(name: str, agreed: bool) -> Source:
@@ -82,8 +91,13 @@ def source(name: str, agreed: bool) -> Source:
     Raises:
         DataError: the name is unknown, cannot be downloaded, or its terms were not agreed to.
     """
-    if name in BY_HAND:
-        raise DataError(BY_HAND[name])
+    if name == "kinetics400":
+        raise DataError(
+            "Kinetics-400 is a list of web videos that belong to others, so no program here "
+            "downloads it; get annotations and a copy under its terms "
+            "(https://github.com/cvdfoundation/kinetics-dataset), put train.csv and val.csv into "
+            "annotations/ beside the clips and set KINETICS400_ROOT."
+        )
     if name not in SOURCES:
         raise DataError(f"{name!r} cannot be downloaded; {did_you_mean(name, SOURCES)}.")
     found = SOURCES[name]

@@ -86,6 +86,18 @@ def test_a_pool_smaller_than_the_batch_is_cycled_evenly():
         assert set(drawn[start : start + 3]) == set(rows), "every pass holds each video once"
 
 
+def test_the_order_of_an_epoch_is_the_seeded_permutation_and_is_drawn_once(monkeypatch):
+    rows, drawn = np.arange(100, 1100), []
+    orders = [np.random.default_rng([77, epoch]).permutation(1000) for epoch in range(2)]
+    generator = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(key) or generator(key))
+    for step in range(62):  # two epochs of 31 steps
+        chosen = rows_of_step(rows, 32, 77, step, False)
+        part = slice(step % 31 * 32, (step % 31 + 1) * 32)
+        assert chosen.tolist() == rows[orders[step // 31][part]].tolist()
+    assert drawn == [[77, 0], [77, 1]]
+
+
 def test_impossible_pools_are_explained():
     with pytest.raises(ConfigError, match="empty; lower data.label_fraction or data.val_groups"):
         rows_of_step(ROWS[:0], 2, 0, 0, False)

@@ -1,8 +1,10 @@
 """Where time went: every second of a chapter belongs to one section."""
 
+import sys
+
 import nbformat
 import pytest
-from helpers import tiny_profile  # noqa: F401  (also limits torch to one thread)
+from smoke import ROOT
 
 from tblib import spent
 from tblib.io import write_json
@@ -41,3 +43,14 @@ def test_the_longest_sections_come_first_and_nothing_is_lost(tmp_path):
 
 def test_a_run_without_times_has_no_table(tmp_path):
     assert spent.longest(tmp_path) == []
+
+
+def test_the_status_page_shows_times_with_their_share(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    sys.modules.pop("pages", None)
+    import pages
+
+    assert "not timed" in pages.time_table(tmp_path)
+    write_json(tmp_path / "times" / "02.json", {"start": 30.0, "Training": 270.0})
+    text = pages.time_table(tmp_path)
+    assert "| 02 | Training | 4.5 min | 90 % |" in text and "| 02 | start | 30 s | 10 % |" in text

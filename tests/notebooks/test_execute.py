@@ -16,6 +16,7 @@ from tblib import checkpoint
 from tblib.__main__ import main
 from tblib.chapters import numbers, source
 from tblib.errors import ConfigError, UserError
+from tblib.io import read_json
 from tblib.notebooks import defaults, drop_injected, execute, inputs, read
 from tblib.pairing import pair
 
@@ -71,6 +72,8 @@ def test_parameters_keep_their_types_and_the_kernel_is_this_python(folder, tmp_p
     assert text["stderr"].strip() == sys.executable
     executed = drop_injected(nbformat.read(path, as_version=4))
     assert inputs(executed) == inputs(read(folder / "01_first.py"))
+    times = read_json(tmp_path / "run" / "times" / "01.json")
+    assert times.keys() == {"start"} and times["start"] > 0, "no section begins before a heading"
 
 
 @pytest.mark.parametrize(
