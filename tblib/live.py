@@ -107,6 +107,8 @@ def shown(run, jobs) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+        if view is _terminal_view:
+            print(f"\r{CLEAR}", end="", flush=True, file=sys.stderr)  # the line is free again
 
 
 def _keep_looking(watch: Watch, view: Callable[[Watch], None], over: threading.Event) -> None:
@@ -158,9 +160,13 @@ def _notebook_view() -> Callable[[Watch], None]:
 def _picture(history: Mapping[str, pd.DataFrame]) -> str:
     """Draw the losses on one logarithmic axis, for they differ in size; PNG as base64."""
     from IPython.core.pylabtools import print_figure
+    from matplotlib.ticker import LogFormatter
 
     from . import plot
 
     figure = plot.training_curves(history, ylabel="loss, logarithmic")
-    figure.axes[0].set_yscale("log")
+    axes = figure.axes[0]
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter())  # 20, not 2 × 10¹
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     return print_figure(figure, "png", bbox_inches=None, base64=True)

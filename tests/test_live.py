@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import sys
 import threading
@@ -15,8 +16,9 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from PIL import Image
 
-from tblib import checkpoint
+from tblib import checkpoint, live
 
+pytestmark = pytest.mark.timeout(1500)
 OPEN = """
 from pathlib import Path
 from helpers import tiny_profile
@@ -31,7 +33,7 @@ def train(folder, steps={steps}, config=config):
 """
 STEPS, FULL = 200, "\u2588"
 TESTS = Path(__file__).resolve().parent
-LIMIT = 240  # seconds; a busy machine is not an error
+LIMIT = 500  # seconds; a busy machine is not an error
 
 
 class Kernel(KernelManager):
@@ -115,6 +117,47 @@ def test_a_stopped_cell_goes_on_when_it_is_run_again(kernel, tmp_path, tiny_root
     reply, shown = kernel.run("import os; os.environ['TB_PROGRESS'] = '0'; train('batch', 20)")
     assert "".join(m["content"].get("text", "") for m in shown).count("20 steps, loss") == 2
     assert displayed(shown)[0] == []
+
+
+def write(path, *steps):
+    path.write_text("".join(json.dumps({"step": k, "loss": 2 / k}) + "\n" for k in steps))
+
+
+def test_what_was_there_before_says_nothing_of_the_speed(tmp_path):
+    """The log of an older training is not shown; steps that were resumed took no time."""
+    logs = {name: tmp_path / name for name in ("old", "resumed", "absent")}
+    for name in ("old", "resumed"):
+        write(logs[name], *range(10, 101, 10))
+        os.utime(logs[name], (1, 1))
+    watch = live.Watch(logs, dict.fromkeys(logs, 100))
+    watch.look()
+    assert watch.history == {}
+    write(logs["resumed"], *range(10, 51, 10))
+    watch.look()
+    assert (watch.done("resumed"), watch.done("old"), watch.taken) == (50, 0, 0)
+    write(logs["resumed"], *range(10, 61, 10))
+    watch.look()
+    assert watch.taken == 10
+    watch.begin = time.monotonic() - 20  # ten steps in twenty seconds, 240 to go
+    assert "| 60/300 [00:20<08:00," in watch.meter()
+    old, resumed, absent, whole = watch.meters().splitlines()
+    assert "0/100" in old and "60/100, loss 0.033" in resumed and "0/100" in absent
+    logs["resumed"].unlink()
+    watch.look()
+    assert watch.done("resumed") == 60
+
+
+def test_nothing_is_shown_where_nobody_looks(tmp_path, monkeypatch, capsys):
+    run = SimpleNamespace(folder=lambda name: tmp_path / name)
+    jobs = [SimpleNamespace(name="one", steps=20)]
+    (tmp_path / "one").mkdir()
+    for value, bar in (("0", ""), ("1", "10/20")):
+        monkeypatch.setenv("TB_PROGRESS", value)
+        with live.shown(run, jobs):
+            write(tmp_path / "one" / "metrics.jsonl", 10)
+        said = capsys.readouterr()
+        assert said.out == "" and (bar in said.err if bar else said.err == "")
+        (tmp_path / "one" / "metrics.jsonl").unlink()
 
 
 def bars(shown):

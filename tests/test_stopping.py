@@ -200,6 +200,17 @@ def test_a_signal_is_remembered_while_listening_and_forgotten_afterwards():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_the_first_interrupt_waits_for_the_step_the_second_does_not():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), stopping.listening():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(Stopped, match="stopped by SIGINT; the same command goes on"):
+            stopping.check()
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    assert not stopping.asked() and signal.getsignal(signal.SIGINT) == before
+
+
 def test_outside_a_training_a_signal_stops_at_once():
     with pytest.raises(Stopped, match="SIGUSR1"), stopping.raising():
         os.kill(os.getpid(), signal.SIGUSR1)

@@ -151,6 +151,7 @@ def without_tblib(folder) -> Path:
     places = [path for path in sys.path if path.endswith("site-packages")]
     (own / "others.pth").write_text("\n".join(places))  # links among them are not followed
     (own / "pip").mkdir()
+    (own / "pip" / "__init__.py").touch()  # before the real one of the other places
     (own / "pip" / "__main__.py").write_text(PIP)
     return folder / "bin" / "python"
 
