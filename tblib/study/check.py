@@ -55,5 +55,6 @@ def _check_units(raw: dict[str, Any], where: str) -> None:
                     shown = name if name.isprintable() else ascii(name)  # it may hold line ends
                     raise DataError(
                         f"{where}: {shown} of seed {unit['seed']!r} at {unit['fraction']:.0%} "
-                        f"labels has {len(measured[key])} results for {videos} test videos; {AGAIN}."
+                        f"labels has {len(measured[key])} results for {videos} test videos; "
+                        f"{AGAIN}."
                     )

@@ -70,7 +70,7 @@ def campaign(name: str, seconds: int, home: Path) -> dict:
     words = [word for word in test_fuzz.WORDS if len(word) < 60]
     texts = ['"' + "".join(f"\\x{byte:02X}" for byte in word) + '"' for word in words]
     (home / "words").write_text("\n".join(texts) + "\n")
-    before = set((CORPUS / "found").iterdir())
+    before = set((CORPUS / "found").glob(f"{Path(name).stem}-*"))
     said = _in_child(name, home, [str(corpus), f"-max_total_time={seconds}"])
     _pack(archive, [path.read_bytes() for path in corpus.iterdir()])
     return {
@@ -79,7 +79,9 @@ def campaign(name: str, seconds: int, home: Path) -> dict:
         "inputs": int(re.findall(r"^stat::number_of_executed_units: +(\d+)", said, re.M)[-1]),
         "reached": int(re.findall(r" cov: (\d+) ", said)[-1]),
         "kept": len(list(corpus.iterdir())),
-        "broken": sorted(p.name for p in set((CORPUS / "found").iterdir()) - before),
+        "broken": sorted(
+            p.name for p in set((CORPUS / "found").glob(f"{Path(name).stem}-*")) - before
+        ),
     }
 
 
