@@ -22,8 +22,8 @@ ROWS = {  # key of the record: what is measured, and the words for its value
     "fault_files": ("damaged video files found with the right reason", "{right} of {of}"),
     "fuzzed": ("changed files that each reader answered, of all kinds", "{}"),
     "fuzzer": (
-        "files made by a fuzzer that is led by coverage, all answered",
-        "{inputs:,} in {minutes} minutes, {readers} readers",
+        "files made by a fuzzer that is led by coverage",
+        "{inputs:,} in {minutes} minutes for {readers} readers; {found} broke one",
     ),
     "wrong_parameter": (
         "time to refuse a wrong parameter, whole process",

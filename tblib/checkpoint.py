@@ -53,7 +53,7 @@ def latest_state(folder: Path) -> dict[str, Any] | None:
 def drop_states(folder: Path) -> None:
     """Delete training states, also half-written ones, once the finished model exists."""
     for path in [*folder.glob("state_*"), *folder.glob(".state_*.part.*")]:
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:

@@ -131,7 +131,8 @@ def begun(loaders: Sequence[DataLoader]) -> Iterator[list[Iterator]]:
     """
     iterators: list[Iterator] = []
     try:
-        iterators += [iter(loader) for loader in loaders]
+        for loader in loaders:
+            iterators.append(iter(loader))
         yield iterators
     finally:
         for iterator in iterators:

@@ -52,7 +52,9 @@ def _check_units(raw: dict[str, Any], where: str) -> None:
         for kept, key in ((unit["cells"], "right"), (unit.get("pretraining", {}), "linear_right")):
             for name, measured in kept.items():
                 if len(measured[key]) != videos:
+                    shown = name if name.isprintable() else ascii(name)  # it may hold line ends
                     raise DataError(
-                        f"{where}: {name} of seed {unit['seed']} at {unit['fraction']:.0%} labels "
-                        f"has {len(measured[key])} results for {videos} test videos; {AGAIN}."
+                        f"{where}: {shown} of seed {unit['seed']!r} at {unit['fraction']:.0%} "
+                        f"labels has {len(measured[key])} results for {videos} test videos; "
+                        f"{AGAIN}."
                     )

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the readers with libFuzzer, through atheris: `make fuzz`.
 
-Each reader gets a process and a time.  Inputs that reach something new are kept, the fewest that
-reach all of it, in `corpus/fuzzed/`; an input that breaks a reader goes to `corpus/found/`, once
+Each reader gets a process and a time.  Inputs that reach something new are kept in
+`corpus/fuzzed/`; an input that breaks a reader goes to `corpus/found/`, once
 for each place that breaks, and the run goes on.  `test_fuzz.py` reads both again without atheris.
 """
 
@@ -12,8 +12,6 @@ import contextlib
 import hashlib
 import os
 import re
-import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,20 +19,24 @@ import traceback
 import zipfile
 from pathlib import Path
 
+import atheris
+from torch._weights_only_unpickler import Unpickler
+
 HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+with atheris.instrument_imports(include=["tblib", "yaml"]):
+    import measured
+    import test_fuzz
+# Its package is too large to be instrumented as a whole.
+Unpickler.load = atheris.instrument_func(Unpickler.load)
+
 CORPUS = HERE / "corpus"
 MEMORY = Path("/dev/shm")  # files here cost no disk
 
 
-def search(name: str, options: list[str]) -> None:
+def search(name: str, options: list[str], folder: Path) -> None:
     """Fuzz one reader in this process until libFuzzer ends it."""
-    import atheris
-
-    with atheris.instrument_imports(include=["tblib", "yaml"]):
-        import test_fuzz
-
     broken: set[str] = set()
-    folder = Path(tempfile.mkdtemp())
 
     def once(data: bytes) -> None:
         try:
@@ -47,18 +49,9 @@ def search(name: str, options: list[str]) -> None:
                 (CORPUS / "found" / f"{Path(name).stem}-{place}{suffix}").write_bytes(data)
                 print(f"BROKEN {place}: {error}", file=sys.stderr, flush=True)
 
-    atheris.Setup([_again(folder, name), *options], once)
+    atheris.Setup(["fuzz", *options], once)
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         atheris.Fuzz()
-
-
-def _again(folder: Path, name: str) -> str:
-    """Write a program that starts `search` again, which libFuzzer does to merge."""
-    path = folder / "again"
-    line = [sys.executable, str(Path(__file__).resolve()), "--search", name]
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(line)} "$@"\n')
-    path.chmod(0o755)
-    return str(path)
 
 
 def _place(error: Exception) -> str:
@@ -70,39 +63,43 @@ def _place(error: Exception) -> str:
 
 def campaign(name: str, seconds: int, home: Path) -> dict:
     """Fuzz one reader for a time, from the corpus and back into it; tell what was reached."""
-    from test_fuzz import WORDS, unpacked, valid
-
     archive = CORPUS / "fuzzed" / f"{Path(name).stem}.zip"
-    old, new = home / "old", home / "new"
-    for data in [valid(name, home), *unpacked(archive)]:
-        _keep(old, data)
-    words = [word for word in WORDS if len(word) < 60]
+    corpus = home / "corpus"
+    for data in [test_fuzz.valid(name, home), *test_fuzz.unpacked(archive)]:
+        _keep(corpus, data)
+    words = [word for word in test_fuzz.WORDS if len(word) < 60]
     texts = ['"' + "".join(f"\\x{byte:02X}" for byte in word) + '"' for word in words]
     (home / "words").write_text("\n".join(texts) + "\n")
-    before = set((CORPUS / "found").iterdir())
-    said = _libfuzzer(home, name, str(old), f"-max_total_time={seconds}", f"-dict={home}/words")
-    new.mkdir(exist_ok=True)
-    _libfuzzer(home, name, "-merge=1", str(new), str(old))
-    _pack(archive, [path.read_bytes() for path in new.iterdir()])
+    before = set((CORPUS / "found").glob(f"{Path(name).stem}-*"))
+    said = _in_child(name, home, [str(corpus), f"-max_total_time={seconds}"])
+    _pack(archive, [path.read_bytes() for path in corpus.iterdir()])
     return {
         "reader": name,
+        "seconds": seconds,
         "inputs": int(re.findall(r"^stat::number_of_executed_units: +(\d+)", said, re.M)[-1]),
         "reached": int(re.findall(r" cov: (\d+) ", said)[-1]),
-        "kept": len(list(new.iterdir())),
-        "broken": sorted(p.name for p in set((CORPUS / "found").iterdir()) - before),
+        "kept": len(list(corpus.iterdir())),
+        "broken": sorted(
+            p.name for p in set((CORPUS / "found").glob(f"{Path(name).stem}-*")) - before
+        ),
     }
 
 
-def _libfuzzer(home: Path, name: str, *options: str) -> str:
-    """Run `search` in a process of its own; return what libFuzzer said."""
+def _in_child(name: str, home: Path, options: list[str]) -> str:
+    """Run `search` in a forked process, which spares the imports; return what libFuzzer said."""
     always = ["-max_len=8192", "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1"]
-    environment = os.environ | {"TMPDIR": str(home)}
-    line = [sys.executable, __file__, "--search", name, *always, *options]
-    done = subprocess.run(line, stderr=subprocess.PIPE, text=True, errors="replace", cwd=home,
-                          env=environment)  # fmt: skip
-    if done.returncode:
-        sys.exit(f"{name}: libFuzzer ended with {done.returncode}\n{done.stderr[-3000:]}")
-    return done.stderr
+    said = home / "said.txt"
+    pid = os.fork()
+    if pid == 0:
+        with said.open("w") as file:
+            os.dup2(file.fileno(), 2)
+        search(name, [*always, f"-dict={home}/words", *options], home)
+        os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    text = said.read_text(errors="replace")
+    if code:
+        sys.exit(f"{name}: libFuzzer ended with {code}\n{text[-3000:]}")
+    return text
 
 
 def _keep(folder: Path, data: bytes) -> None:
@@ -124,27 +121,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=300, help="for each reader")
     parser.add_argument("readers", nargs="*")
     options = parser.parse_args()
-    from measured import record
-    from test_fuzz import READERS
-
     results, began = [], time.time()
-    for name in options.readers or READERS:
+    for name in options.readers or test_fuzz.READERS:
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as home:
             results.append(campaign(name, options.seconds, Path(home)))
         print(results[-1], flush=True)
-    if any(result["broken"] for result in results):
-        return 1
+    found = sum(len(result["broken"]) for result in results)
     if os.environ.get("TB_SCORECARD") == "1":
         total = sum(result["inputs"] for result in results)
-        minutes = round(len(results) * options.seconds / 60)
-        values = {"inputs": total, "minutes": minutes, "readers": len(results)}
-        record({"fuzzer": values | {"each": results}}, began, tests=len(results))
-    return 0
+        minutes = round(sum(result["seconds"] for result in results) / 60)
+        values = {"inputs": total, "minutes": minutes, "readers": len(results), "found": found}
+        measured.record({"fuzzer": values | {"each": results}}, began, tests=len(results))
+    return int(found > 0)
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
-    if sys.argv[1:2] == ["--search"]:
-        search(sys.argv[2], sys.argv[3:])
-    else:
-        sys.exit(main())
+    sys.exit(main())

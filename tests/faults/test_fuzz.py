@@ -171,7 +171,7 @@ def test_what_once_broke_a_reader_is_answered(tmp_path, path, capsys):
 def test_what_the_fuzzer_collected_is_answered(tmp_path, name, capsys):
     """Inputs that each reached something new: see fuzz.py."""
     inputs = unpacked(HERE / "fuzzed" / f"{Path(name).stem}.zip")
-    assert len(inputs) > 5
+    assert inputs
     for data in inputs:
         answered(tmp_path, name, data)
 
