@@ -76,11 +76,10 @@ printed.astype(object).where(printed.notna(), "–")
 # ## The design
 #
 # A study repeats everything over **seeds**.  A seed draws the labelled videos, the initial weights
-# and the order of clips, and all systems of a seed share its draw.  Two systems are therefore
-# compared *in pairs*, seed by seed, which removes most of what makes a seed easy or hard.  All
-# systems that are compared take equally many steps on equally many clips, and so do all teachers,
-# which are parts of the students.  Each has a fixed last step and is scored on the same test videos
-# with ten clips each.  Nothing is chosen by test accuracy.
+# and the order of clips, and all systems share its draw.  Two systems are therefore compared *in
+# pairs*, seed by seed, which removes most of what makes a seed easy or hard.  All systems, and all
+# teachers, take equally many steps on equally many clips.  Each has a fixed last step and is scored on
+# the same test videos.  Nothing is chosen by test accuracy.
 
 
 # %% tags=["nbval-check-output"]
@@ -125,17 +124,15 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # %% [markdown]
 # **StickActions** is made so that the first link *can* hold: half of its classes are *persistent*,
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  The
-# families are known, so a wrong score can be recognised as wrong.  The **UCF101** part has nine real
-# classes without known families.  What holds on both does not hang on how we drew stick figures.
+# **UCF101** part has nine real classes without known families.
 #
 # ## Statements that can fail
 #
 # These were written down, with their thresholds, before the study was run: whoever sees the numbers
 # first will find a statement that fits them.  H1 to H15 are older than any result.  The recorded study
-# is the third.  It has the data, seeds and statements of the second, but other shares of labels and
-# training lengths; H16 to H20 were added between the two, when one seed of a transformations teacher
-# had been seen.  What was changed, and on which videos that was decided, is told in the
-# [design log](../book/design-log.md).
+# is the third, with other shares of labels and training lengths than the second; H16 to H20 were added
+# between the two, when one seed of a transformations teacher had been seen.  What was changed, and on
+# which videos that was decided, is told in the [design log](../book/design-log.md).
 
 # %% tags=["nbval-check-output"]
 pd.DataFrame(
@@ -144,19 +141,17 @@ pd.DataFrame(
 ).set_index("")
 
 # %% [markdown]
-# The thresholds are about *means over seeds*, with Student's 95 % intervals.  "Reversed" is an
-# outcome of its own: a clear difference in the direction opposite to the claim is a finding, not a
-# failure to find.  Many tests find something by accident, so Holm's correction over all p of a study
-# is shown beside each.
+# The thresholds are about *means over seeds*, with Student's 95 % intervals.  "Reversed", a clear
+# difference against the claim, is a finding of its own.  Many tests find something by accident, so
+# Holm's correction over all p of a study is shown beside each.
 #
 # ## Link 1: do the features know different things?
 #
-# Frozen features first.  Two questions can be put to any pretraining without finetuning it: how
-# well does a linear probe tell the *classes* apart, and how well does a feature tell the *times* of
-# one video apart?  The probe sees all training labels, since it measures the feature and not a
-# semi-supervised system.  For the second question each short clip of a video has to find the clip
-# of the same time in another random augmentation.  The untrained network shows what the
-# architecture alone gives.
+# Frozen features first.  Two questions can be put to any pretraining: how well does a linear probe
+# tell the *classes* apart, and how well does a feature tell the *times* of one video apart?  The probe
+# sees all training labels, since it measures the feature and not a semi-supervised system.  For the
+# second question each short clip of a video has to find the clip of the same time in another random
+# augmentation.
 
 # %%
 METHODS = {
@@ -186,12 +181,11 @@ each(plane)
 
 # %% [markdown]
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
-# distinctive one should leave it.  *Upwards* is knowledge of classes.  A method far right but low
-# has learned when, not what.
+# distinctive one should leave it.  *Upwards* is knowledge of classes.
 #
 # If the link holds, which feature is better depends on the class.  The chart sorts the classes by
-# the difference of the two linear probes; lines are intervals over seeds.  Where families are
-# known, the claim is that one colour gathers at the top and the other at the bottom.
+# the difference of the two linear probes; lines are intervals over seeds.  The claim is that one
+# colour gathers at the top and the other at the bottom.
 
 
 # %%
@@ -216,8 +210,8 @@ def probes(study):
 each(probes)
 
 # %% [markdown]
-# A teacher is not a frozen feature: finetuning on labels can undo what pretraining taught.  Here
-# are the finetuned teachers at the largest of the main shares of labels.
+# Finetuning on labels can undo what pretraining taught.  Here are the finetuned teachers at the
+# largest of the main shares of labels.
 
 # %%
 TEACHERS = ("teacher_invariant", "teacher_distinctive")
@@ -286,18 +280,18 @@ def scores(study):
 each(scores)
 
 # %% [markdown]
-# Being high for persistent classes is half of the link.  The other half is that a high score goes
-# together with an invariant teacher that is right where the distinctive one is wrong.  Below, test
-# videos stand in order of their score, in five groups of equal size.  If the score knows whom to
-# believe, the lower part of the bars grows from left to right and the upper part shrinks.
+# The other half of the link is that a high score goes together with an invariant teacher that is right
+# where the distinctive one is wrong.  Below, test videos stand in order of their score, in five groups
+# of equal size.  If the score knows whom to believe, the lower part of the bars grows from left to
+# right and the upper part shrinks.
 
 # %%
 each(lambda study: plot.agreement_by_score(*together(study)))
 
 # %% [markdown]
 # The paper leaves open which features are compared, how many clips, and how similarity becomes a
-# number between 0 and 1.  So we asked all of these definitions the same two questions.  An AUC of
-# 0.5 means no information; the last column mixes the two teachers at test time, without a student.
+# number between 0 and 1.  So we asked all of these definitions.  An AUC of 0.5 means no information;
+# `mixed_top1` mixes the two teachers at test time, without a student.
 
 
 # %%
@@ -345,9 +339,8 @@ each(mixtures)
 # %% [markdown]
 # ## Link 3: does weighting help?
 #
-# Now the students.  All start from the weights of the joint pretraining and differ only in what they
-# are told about the unlabelled videos.  Large dots are means, small dots are seeds; the dashed line
-# is the student of the plain average.
+# Now the students.  They differ only in what they are told about the unlabelled videos.  Large dots are
+# means, small dots are seeds; the dashed line is the student of the plain average.
 
 # %%
 STUDENTS = {
@@ -381,8 +374,8 @@ def accuracies(study):
 each(accuracies)
 
 # %% [markdown]
-# As a table, ours beside the paper's.  The absolute numbers cannot be compared: other videos, another
-# network, other lists of labels.  The order of the rows and the signs of the differences can.
+# As a table, ours beside the paper's.  The absolute numbers cannot be compared; the order of the rows
+# and the signs of the differences can.
 
 
 # %%
@@ -409,10 +402,9 @@ columns = ("seeds", "%", " p t", "steps", "clips")
 each(short(tables.teachers_by_reweighting, columns))
 
 # %% [markdown]
-# The controls separate two explanations of a gain.  A student of the **average**, of the
-# **constant** score and of **shuffled** scores has both teachers too, but knows nothing about the
-# single video.  The **oracle** weights by the true family.  It bounds what *any* score that sees the
-# family can bring: if the oracle does not beat the average, the fault is not in the score.
+# A student of the **average**, of the **constant** score and of **shuffled** scores has both teachers
+# too, but knows nothing about the single video.  The **oracle** weights by the true family: if it does
+# not beat the average, the fault is not in the score.
 
 # %%
 each(short(tables.score_controls))
@@ -424,9 +416,9 @@ each(short(tables.score_definitions))
 # ## Link 4: the kinds, or the number?
 #
 # Two networks that make different errors are better than one even if they know the same things.  So
-# the pair of one each has to beat pairs of one kind: a second invariant method (CVRL
-# {cite:p}`cvrl`), a second distinctive one (recognition of temporal transformations), and, as the
-# mildest change of all, the *same* method from another seed.
+# the pair of one each has to beat pairs of one kind, with CVRL {cite:p}`cvrl` as the second invariant
+# method and recognition of temporal transformations as the second distinctive one, and, as the mildest
+# change of all, the *same* method from another seed.
 
 # %%
 each(short(tables.teacher_combinations))
@@ -435,8 +427,7 @@ each(short(tables.teacher_combinations))
 # ## The same questions to a pair that differs more
 #
 # Recognising temporal transformations is a distinctive pretext of another sort: it has to notice
-# whether time runs forwards, jumps, or changes its speed.  After finetuning its teacher differs from
-# $f_I$ in other classes than $f_D$ does.
+# whether time runs forwards, jumps, or changes its speed.
 
 
 # %%
@@ -461,7 +452,6 @@ each(second_teachers)
 
 # %% [markdown]
 # If weighting by $s(v)$ has a use, it should be seen here first: there is more to choose between.
-# The reference is the plain average of this pair.
 
 # %%
 each(short(tables.second_pair))
@@ -470,8 +460,7 @@ each(short(tables.second_pair))
 # ## Beside the chain
 #
 # **Where the student starts.**  The paper starts its student from TCLR {cite:p}`tclr` and compares
-# other pretrainings.  Bands are the range over seeds; test accuracy is looked at while training goes
-# on, but the last step counts whatever the curve does.
+# other pretrainings.  Bands are the range over seeds; the last step counts whatever the curve does.
 
 # %%
 STARTS = {
@@ -503,8 +492,8 @@ each(starts)
 each(short(tables.student_initialisations))
 
 # %% [markdown]
-# **How many labels.**  Unlabelled video should help most where labels are few, as long as the
-# teachers, who see the same few labels, are worth listening to.
+# **How many labels.**  Unlabelled video should help most where labels are few.  The two smallest shares
+# are one and two videos a class, the two of one scene.
 
 # %%
 SWEEP = [
@@ -622,14 +611,12 @@ for study in studies:
 # %% [markdown]
 # ### How to read it
 #
-# Start with the first link that does not hold.  A failure there explains the ones below it, but not
-# the other way round: weighting cannot help if the teachers are right about the same videos, and a
-# good score is of no use between teachers of which one is better everywhere.  A link that holds
-# below a broken one needs another explanation, for example that two networks are better than one.
+# Start with the first link that does not hold.  A failure there explains the ones below it: weighting
+# cannot help if the teachers are right about the same videos, and a good score is of no use between
+# teachers of which one is better everywhere.
 #
-# "Not supported" is not "refuted".  It says that the interval contains zero, and how much that means
-# depends on how wide the interval is.  For the reweighted against the average student, paired over
-# seeds, it reaches this far to both sides:
+# "Not supported" is not "refuted".  It says that the interval contains zero.  For the reweighted
+# against the average student, paired over seeds, it reaches this far to both sides:
 
 # %% tags=["nbval-check-output"]
 for study in studies:
@@ -648,8 +635,8 @@ for study in studies:
             )
 
 # %% [markdown]
-# In the paper this difference is about three points.  Where our interval reaches further than that to
-# both sides, this study can neither confirm nor exclude an effect of the paper's size.
+# In the paper this difference is about three points.  Only where our interval reaches further than that
+# can this study not exclude an effect of the paper's size.
 #
 # ### What this does not say
 #
@@ -658,8 +645,7 @@ for study in studies:
 #   may hold there.
 # - **Our choices.**  The definition of $s(v)$ is ours, because the paper's was not released.
 # - **Dependence.**  Seeds share the test videos.  The intervals are about another training run, not
-#   about other videos.
-# - **Two data sets** are two, and StickActions was made for the claim.
+#   about other videos, and StickActions was made for the claim.
 
 
 # %%
@@ -700,26 +686,61 @@ run.save_metrics(
 )
 
 # %% [markdown]
+# ## Check yourself
+#
+# 1. Why are the systems of one seed compared with each other, and not the means of all seeds?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# They share labelled videos and order of clips.  What makes a seed easy drops out of the difference.
+# ```
+#
+# 2. The oracle does not beat the average.  What does that say about $s(v)$?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# Nothing.  Knowing the family perfectly gains nothing, so no score that estimates it can.
+# ```
+#
+# 3. Why was the threshold of every statement written down before the study?
+#
+# ```{admonition} Answer
+# :class: dropdown
+# Afterwards one finds the threshold that the numbers happen to pass.
+# ```
+#
 # ## Exercises
 #
 # 1. **Easy.** Student $A$ has 57 % and student $B$ 54 %, each with an interval of ±4.  Can the
-#    difference be significant?
+#    difference be significant?  Make up five seeds.
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# Yes.  The intervals describe each student alone.  If a good seed is good for both, the difference
-# varies much less than either of them; only the paired test sees that.
+# Yes, if a good seed is good for both.
+#
+# ```python
+# b = np.array([50.0, 52, 54, 56, 58])
+# a = b + [2.5, 3.5, 3, 2.8, 3.2]
+# print([stats.mean_ci(x) for x in (a, b, a - b)])
+# assert stats.mean_ci(a)[1] < b.mean() and stats.mean_ci(a - b)[1] > 2
 # ```
+# ````
 #
 # 2. **Middle.** With five seeds, what is the smallest p that the sign-flip permutation test can
-#    give, and why do the tables above show the t-test?
+#    give, and why do the tables show the t-test?
 #
-# ```{admonition} Solution
+# ````{admonition} Solution
 # :class: dropdown
-# Two of the $2^5 = 32$ sign patterns are as extreme as all-equal signs, so $p \ge 1/16$: never below
-# 0.05.  The t-test can go lower because it assumes more, a normal distribution of the differences.
-# Where the two disagree it is the assumption that decides.
+# Two of the $2^5$ sign patterns are as extreme as all-equal signs.  The t-test goes lower because it
+# assumes a normal distribution of the differences.
+#
+# ```python
+# signs = np.array(np.meshgrid(*[[-1, 1]] * 5)).reshape(5, -1)
+# extreme = abs((signs.T * [2.5, 3.5, 3, 2.8, 3.2]).sum(1)) >= 15 - 1e-9
+# print(extreme.mean())
+# assert extreme.mean() == 1 / 16
 # ```
+# ````
 #
 # 3. **Harder.** Suppose the reweighted student beats the average, and the shuffled one beats the
 #    average by as much.  What has been shown, and which further student would you train?
@@ -727,11 +748,12 @@ run.save_metrics(
 # ```{admonition} Solution
 # :class: dropdown
 # That the *spread* of the weights helps, not what the score knows about a video: shuffled scores
-# have the same values.  Weights of 0 and 1 by a coin would tell whether it is noise on the target
-# that helps, a second shuffling whether the first was lucky.
+# have the same values.  Weights of 0 and 1 by a coin would tell whether noise on the target helps.
 # ```
 #
-# **Next:** [](../book/results.md) has every table with its run cards, and
-# [](../book/what-we-changed.md) says which decisions were ours.  Of the papers, read those of the
-# invariant method {cite:p}`cvrl` and the distinctive one {cite:p}`tclr` beside TimeBalance
-# {cite:p}`timebalance`: the claim is about what separates these two.
+# ## What to read next
+#
+# [](../book/results.md) has every table with its run cards, and [](../book/what-we-changed.md) says
+# which decisions were ours.  Of the papers, read those of the invariant method {cite:p}`cvrl` and the
+# distinctive one {cite:p}`tclr` beside TimeBalance {cite:p}`timebalance`: the claim is about what
+# separates these two.
