@@ -184,4 +184,6 @@ def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
         card = checkpoint.model_card(run.folder(job.name))
         if again or card is None or card["digest"] != digest(run, job):
             todo.append(job)
+        else:
+            checkpoint.drop_states(run.folder(job.name))  # a kill may have left them
     return todo
