@@ -10,6 +10,7 @@ import platform
 import subprocess
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def code_hash(everything: bool = True) -> str:
     return digest.hexdigest()[:12]
 
 
+@lru_cache(maxsize=1024)
 def _without_words(source: str) -> str:
     """Return a Python source in one normal form, without comments and docstrings."""
     tree = ast.parse(source)
