@@ -110,7 +110,9 @@ def refuse_strays(rows: list[dict]) -> None:
             )
         earlier = first.setdefault(row["video"], row)
         if earlier is not row:
-            raise DataError(f"{row['at']}: {row['video']} is listed again; see {earlier['at']}.")
+            raise DataError(
+                f"{row['at']}: {row['video']} is listed again; see {earlier['at']}, and keep one."
+            )
 
 
 def refuse_empty(rows: list[dict], chosen: tuple[str, ...], lists: Path) -> None:
