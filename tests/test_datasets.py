@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from realvideo import UCF_CLASSES
 
-from tblib.data import datasets, video
+from tblib.data import datasets, table, video
 from tblib.errors import ConfigError, DataError
 
 
@@ -90,6 +90,29 @@ def test_group_on_both_sides_is_refused_with_both_lines(root):
         DataError, match=r"testlist01.txt line 5: group Jump/g03.*list01.txt line 9"
     ):
         datasets.ucf101(root)
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({}, "line 3: Walk/a is listed again; see line 1"),
+        ({"video": "Walk/c", "split": "val"}, "line 3: split 'val' is unknown; .* train or test"),
+    ],
+)
+def test_a_loader_that_repeats_a_video_or_invents_a_side_is_refused(tmp_path, change, sentence):
+    pairs = [("a", "train"), ("b", "test")]
+    rows = [
+        {"video": f"Walk/{stem}", "class_name": "Walk", "group": stem, "split": part,
+         "at": f"line {at}"}
+        for at, (stem, part) in enumerate(pairs, 1)
+    ]  # fmt: skip
+
+    def assembled(rows):
+        return table.assemble("mine", tmp_path, tmp_path, ["Walk"], None, rows, list)
+
+    assert len(assembled(rows).table) == 2
+    with pytest.raises(DataError, match=sentence):
+        assembled([*rows, rows[0] | {"at": "line 3"} | change])
 
 
 def test_class_without_test_videos_is_refused(root):

@@ -233,6 +233,14 @@ def test_a_wrong_csv_line_is_named(tmp_path, line, says):
         datasets.folder(tmp_path, tmp_path / "mine.csv")
 
 
+def test_two_files_of_one_name_are_one_video_too_many(tmp_path):
+    make(tmp_path, "walk/a", "walk/b", "jump/a", "jump/b")
+    assert len(datasets.folder(tmp_path).table) == 4
+    make(tmp_path, "walk/a", suffix=".avi")
+    with pytest.raises(DataError, match=r"walk/a is listed again; see .*walk/a.avi, and keep one"):
+        datasets.folder(tmp_path)
+
+
 def test_folders_that_make_no_dataset_are_explained(tmp_path):
     with pytest.raises(DataError, match="none does not exist; set data.root"):
         datasets.folder(tmp_path / "none")

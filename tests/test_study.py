@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from tblib import checkpoint
+from tblib import checkpoint, shelf
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.io import read_json, write_json
 from tblib.jobs import train_job
@@ -59,6 +59,7 @@ def test_every_system_gets_the_same_steps_and_clips(name):
     compared = {cell.job.steps for cell in cells if not cell.name.startswith("teacher")}
     pretrained = {job.steps for group in ("main", *GROUPS) for job in grid.pretrainings(c, group)}
     assert len(teachers | compared) == len(pretrained) == 1
+    assert {shelf.clips_per_step(c, cell.job.method) for cell in cells} == {c.finetune.batch}
 
 
 @pytest.mark.parametrize("name", ["laptop", "ucf101"])

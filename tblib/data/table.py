@@ -59,11 +59,13 @@ def assemble(
         allow_missing: largest share of listed videos that may be absent.
 
     Raises:
-        DataError: a class is unknown or empty, a group is on both sides, or videos are missing.
+        DataError: a class is unknown or empty, a group is on both sides, a video is listed twice or
+            on no side, or videos are missing.
     """
     chosen = choose(known, classes)
     rows = [row for row in rows if row["class_name"] in set(chosen)]
     refuse_leaks(rows)
+    refuse_strays(rows)
     refuse_empty(rows, chosen, lists)
     table = pd.DataFrame(rows)
     table["path"] = find(table["video"])
@@ -95,6 +97,21 @@ def refuse_leaks(rows: list[dict]) -> None:
             raise DataError(
                 f"{row['at']}: group {row['group']} is also used for training, in "
                 f"{first[row['group']]}; a group must be on one side only."
+            )
+
+
+def refuse_strays(rows: list[dict]) -> None:
+    """A video has one row, on one side: a second would count twice, a third side be trained on."""
+    first: dict[str, dict] = {}
+    for row in rows:
+        if row["split"] not in ("train", "test"):
+            raise DataError(
+                f"{row['at']}: split {row['split']!r} is unknown; a video is for train or test."
+            )
+        earlier = first.setdefault(row["video"], row)
+        if earlier is not row:
+            raise DataError(
+                f"{row['at']}: {row['video']} is listed again; see {earlier['at']}, and keep one."
             )
 
 
