@@ -65,6 +65,11 @@ class ThisPython(AsyncKernelManager):
         with suppress(ProcessLookupError):
             os.killpg(self.provisioner.pgid, signal.SIGTERM)
 
+    async def _async_interrupt_kernel(self) -> None:
+        """Ask a kernel to end without interrupting it first, which it would report as an error."""
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
     @default("transport_encryption")
     def _encrypt(self) -> str:
         return "auto"  # spares the reader a warning; nothing leaves this machine either way

@@ -145,6 +145,12 @@ def _still(folder: Path) -> Path:
     return write_video(folder / "still.mp4", still, "libx264")
 
 
+def _noisy_still(folder: Path) -> Path:
+    """As x264 encodes it now and then by default, when its macroblock tree finds no time."""
+    still = moving_frames(1).repeat(40, axis=0)
+    return write_video(folder / "noisy.mp4", still, "libx264", **{"x264-params": "mbtree=0"})
+
+
 FAULTS = {
     "missing file": (lambda folder: folder / "none.avi", "missing"),
     "zero bytes": (_made("empty.avi", b""), "empty"),
@@ -173,6 +179,7 @@ FAULTS = {
     "packets dropped": (_dropped_packets, "truncated"),
     "zeroed tail": (_zeroed_tail, "unreadable"),
     "still picture": (_still, "frozen"),
+    "still picture, half of its frames with traces of compression": (_noisy_still, "frozen"),
 }
 
 
