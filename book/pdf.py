@@ -25,6 +25,7 @@ nav, header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-arti
 article { font-size: 10pt; }
 article h1 { display: block !important; }
 article + article { break-before: page; }
+article img { max-height: 240mm; object-fit: contain; }
 figure, table tr, div.math, .output img, .admonition-title { break-inside: avoid; }
 h2, h3 { break-after: avoid; }
 pre { white-space: pre-wrap !important; }
@@ -46,6 +47,19 @@ OPEN = """() => {
   for (const node of document.querySelectorAll(".toggle-hidden"))
     node.classList.remove("toggle-hidden");
 }"""
+
+# Paper does not scroll: a table that is too wide is made smaller as a whole.
+FIT = """() => {
+  for (const table of document.querySelectorAll("article table")) {
+    let edge = Infinity;
+    for (let box = table.parentElement; box.tagName != "MAIN"; box = box.parentElement)
+      edge = Math.min(edge, box.getBoundingClientRect().right);
+    const box = table.getBoundingClientRect();
+    if (box.right > edge) table.style.zoom = 0.98 * (edge - box.left) / box.width;
+  }
+}"""
+MARGIN = 18  # mm on each side of A4
+ROOM = round((210 - 2 * MARGIN) * 96 / 25.4)  # CSS pixels between the margins
 
 
 def names(staging: Path) -> list[str]:
@@ -105,22 +119,34 @@ def single_page(out: Path) -> Path:
     return page
 
 
-def printed(chromium, page: Path, target: Path) -> Path:
-    """Print a page to A4 with page numbers; dropdowns are opened, mathematics is drawn first.
+def laid_out(chromium, page: Path):
+    """Open a page in a tab as it will be on paper.
+
+    Dropdowns are opened, mathematics is drawn, and tables fit between the margins.
 
     Args:
         chromium: a browser from `browser.started`.
     """
-    tab = chromium.new_page(color_scheme="light", reduced_motion="reduce")
+    tab = chromium.new_page(
+        color_scheme="light", reduced_motion="reduce", viewport={"width": ROOM, "height": 1000}
+    )
     tab.set_default_timeout(600_000)
     tab.goto(page.as_uri())
     browser.settle(tab)
+    tab.emulate_media(media="print")
     tab.add_style_tag(content=PAPER)
     tab.evaluate(OPEN)
+    tab.evaluate(FIT)
+    return tab
+
+
+def printed(chromium, page: Path, target: Path) -> Path:
+    """Print a page to A4 with page numbers, see `laid_out`."""
+    tab = laid_out(chromium, page)
     tab.pdf(
         path=target,
         format="A4",
-        margin=dict.fromkeys(("top", "bottom", "left", "right"), "18mm"),
+        margin=dict.fromkeys(("top", "bottom", "left", "right"), f"{MARGIN}mm"),
         display_header_footer=True,
         header_template="<span></span>",
         footer_template=FOOT,

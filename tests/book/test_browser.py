@@ -304,6 +304,18 @@ def test_a_page_is_printed_with_its_still_pictures(html, browser, tmp_path):
     assert target.stat().st_size > 100_000
 
 
+@pytest.mark.parametrize("name", ["book/results", "notebooks/09_the_claim_tested"])
+def test_no_table_leaves_the_paper(html, browser, name):
+    tab = pdf.laid_out(browser, html / f"{name}.html")
+    outside = """() => [...document.querySelectorAll("article table")].filter((table) =>
+      table.getBoundingClientRect().right >
+        table.closest(".sd-card-body, article").getBoundingClientRect().right
+    ).map((table) => table.innerText.slice(0, 80))"""
+    found, tables = tab.evaluate(outside), tab.locator("article table").count()
+    tab.close()
+    assert tables > 3 and found == []
+
+
 def test_references_of_the_printed_book_lead_to_its_own_pages(html):
     page = pdf.single_page(html.parents[1])
     soup = BeautifulSoup(page.read_text(), "html.parser")
