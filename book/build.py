@@ -18,6 +18,7 @@ import launch
 import nbformat
 import pages
 import promises
+import reference
 
 from tblib.cards import code_hash
 from tblib.chapters import ROOT, chapters
@@ -94,7 +95,9 @@ def stage_prose(run: Path, staging: Path, banner: str, url: str) -> None:
     (staging / "book" / "results.md").write_text(text)
     reliability = staging / "book" / "reliability.md"
     reliability.write_text(promises.fill(reliability.read_text(), ROOT / "results"))
-    for page in (staging / "book").glob("*.md"):
+    overview = staging / "book" / "api.md"
+    overview.write_text(reference.fill(overview.read_text()))
+    for page in (staging / "book").rglob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")
 

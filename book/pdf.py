@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import browser
-import yaml
+import reference
 from bs4 import BeautifulSoup
 
 from tblib.chapters import ROOT
@@ -64,9 +64,7 @@ ROOM = round((210 - 2 * MARGIN) * 96 / 25.4)  # CSS pixels between the margins
 
 def names(staging: Path) -> list[str]:
     """Return the pages in reading order, without endings."""
-    toc = yaml.safe_load((staging / "_toc.yml").read_text())
-    files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    return [toc["root"], *(name.removesuffix(".ipynb") for name in files)]
+    return reference.pages(staging / "_toc.yml")
 
 
 def _anchor(name: str, fragment: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from messages import messages
-from pages import table
+from reference import page_of
+from tables import closed, table
 
 from tblib.io import read_json
 
@@ -39,10 +41,45 @@ ROWS = {  # key of the record: what is measured, and the words for its value
 }
 
 
+# Parts of the package by the pages of its reference; what is on no page belongs to the book.
+PARTS = {
+    "Settings, runs and files": ("settings", "progress", "files"),
+    "Data sets and labels": ("datasets",),
+    "Videos, cache and clips": ("videos", "clips"),
+    "Networks and training": ("networks", "method", "training", "processes"),
+    "The study and its statistics": ("evaluation", "study"),
+    "Figures": ("figures",),
+}
+BOOK = "The book and its pipeline"
+
+
 def fill(page: str, recorded: Path) -> str:
-    """Put the scorecard and the table of messages where the page has their marks."""
+    """Write the scorecard and the messages at their marks, and close what few will read."""
     page = page.replace("<!-- scorecard -->", scorecard(recorded / "reliability.json"))
-    return page.replace("<!-- messages -->", message_table())
+    page = page.replace("<!-- messages -->", message_lists())
+    page = re.sub(r"^(?:- `tests/[^`\n]+`\n)+", _closed_tests, page, flags=re.M)
+    start, mark, rest = page.partition("## Fault by fault\n")
+    part, end, rest = rest.partition("\n## ")
+    return f"{start}{mark}{_closed_faults(part)}{end}{rest}"
+
+
+def _closed_tests(found: re.Match[str]) -> str:
+    lines = found[0]
+    return closed(f"The tests ({lines.count('- `tests/')})", lines)
+
+
+def _closed_faults(part: str) -> str:
+    """Write each group of faults closed, and the tests of a fault below each other."""
+    part = re.sub(r"^  (`tests/[^`]+`)[,.]$", r"  - \1", part, flags=re.M)
+    part = part.replace("\n  *Instead:*", "\n\n  *Instead:*")
+    words, *groups = part.split("\n### ")
+    return "\n".join([words, *map(_closed_group, groups)])
+
+
+def _closed_group(group: str) -> str:
+    title, _, items = group.partition("\n\n")
+    names = ", ".join(re.findall(r"^- \*\*([^*]+)\.\*\*", items, re.M)).split(", ")
+    return closed(f"{title}: {names[0]} to {names[-1]}", items.rstrip("\n") + "\n")
 
 
 def scorecard(path: Path) -> str:
@@ -50,16 +87,11 @@ def scorecard(path: Path) -> str:
     if not path.is_file():
         return "No run of the fault tests has been recorded; `make scorecard` records one.\n"
     record = read_json(path)
-    cards = record["cards"]
     rows = [
-        [name, _worded(record["values"].get(key), words), _when(cards.get(key))]
-        for key, (name, words) in ROWS.items()
+        [name, _worded(record["values"].get(key), words)] for key, (name, words) in ROWS.items()
     ]
-    note = (
-        "Each value was measured by a run of the tests in which all passed: its time in UTC, its "
-        f"commit, and how many tests it had. Machines: {_machines(cards.values())}.\n"
-    )
-    return f"{table(['measured', 'value', 'when'], rows)}\n{note}"
+    cards = {key: card for key, card in record["cards"].items() if key in ROWS}
+    return f"{table(['measured', 'value'], rows)}\n{_runs(cards)}"
 
 
 def _worded(value: Any, words: str) -> str:
@@ -68,24 +100,39 @@ def _worded(value: Any, words: str) -> str:
     return words.format(**value) if isinstance(value, dict) else words.format(value)
 
 
-def _when(card: dict[str, Any] | None) -> str:
-    if card is None:
-        return ""
-    return f"{card['date'][:16].replace('T', ' ')}, `{card['commit']}`, {card['tests']} tests"
+def _runs(cards: dict[str, dict[str, Any]]) -> str:
+    """Say which run measured most values, then which values were measured by another."""
+    said = []
+    for when, _ in Counter(map(_when, cards.values())).most_common():
+        names = "; ".join(f"“{ROWS[key][0]}”" for key, card in cards.items() if _when(card) == when)
+        start = f"Another run measured {names}" if said else "The run, in which all tests passed"
+        said.append(f"{start}: {when}.")
+    machines = {f"{card['device']} with {card['host_cpus']} CPUs" for card in cards.values()}
+    return " ".join([*said, f"Machines: {'; '.join(sorted(machines))}."]) + "\n"
 
 
-def _machines(cards: Iterable[dict[str, Any]]) -> str:
-    names = {f"{card['device']} with {card['host_cpus']} CPUs" for card in cards}
-    return "; ".join(sorted(names))
+def _when(card: dict[str, Any]) -> str:
+    date = card["date"][:16].replace("T", " ")
+    return f"{date} UTC, commit `{card['commit']}`, {card['tests']} tests"
 
 
-def message_table() -> str:
-    """Write every message with its kind and the module that gives it."""
-    rows = [
-        [_code(text), "setting" if kind == "ValueError" else kind, f"`{place}`"]
-        for kind, text, place in messages()
-    ]
-    return table(["message", "kind", "given by"], rows)
+def message_lists() -> str:
+    """Write every message with its kind and the module that gives it, by part of the package."""
+    groups: dict[str, list[str]] = {part: [] for part in (*PARTS, BOOK)}
+    for kind, text, place in messages():
+        kind = "setting" if kind == "ValueError" else kind
+        by = f"[{kind}, `{place.removesuffix('.__init__')}`]{{.given-by}}"
+        # Not "- ": before a message that starts with "--", MyST would see front matter.
+        groups[part_of(place)].append(f"* {_code(text)} {by}\n")
+    return "\n".join(
+        closed(f"{part} ({len(lines)})", "".join(lines)) for part, lines in groups.items() if lines
+    )
+
+
+def part_of(place: str) -> str:
+    """Return the part of the package that a module belongs to."""
+    page = (page_of(place) or "").rpartition("/")[2]
+    return next((part for part, pages in PARTS.items() if page in pages), BOOK)
 
 
 def _code(text: str) -> str:

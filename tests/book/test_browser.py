@@ -122,7 +122,7 @@ def page(browser):
 
 def pages(html) -> list:
     """Every page of the book, and one of those with source code."""
-    own = [p for folder in ("book", "notebooks") for p in sorted((html / folder).glob("*.html"))]
+    own = [p for folder in ("book", "notebooks") for p in sorted((html / folder).rglob("*.html"))]
     return [*own, html / "search.html", html / "genindex.html", html / "_modules/tblib/losses.html"]
 
 
@@ -166,6 +166,22 @@ def test_the_main_table_is_on_the_first_screen(html, page, width, height):
     assert not first.is_visible()
     closed.first.locator("summary").click()
     assert first.is_visible()
+
+
+def test_long_pages_are_closed_or_cut_so_that_a_phone_can_read_them(html, page):
+    """The reference was 220 screens of a phone as one page, what can be relied on 68."""
+    width, height = SIZES[0]
+    page.set_viewport_size({"width": width, "height": height})
+    reference = sorted((html / "book" / "api").glob("*.html"))
+    for path, screens in [(html / "book" / "reliability.html", 15), *((p, 36) for p in reference)]:
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollHeight") < screens * height, path.stem
+    page.goto((html / "book" / "reliability.html").as_uri())
+    assert page.locator("article details[open]").count() == 0
+    tests = page.locator("article details").filter(has_text="The tests (").first
+    assert not tests.locator("li").first.is_visible()
+    tests.locator("summary").click()
+    assert tests.locator("li").first.is_visible()
 
 
 def test_tables_are_ordered_by_mouse_and_keyboard(html, page):

@@ -1,6 +1,7 @@
 """The rendered book: complete, offline, linked, and honest about what it shows."""
 
 import ast
+import importlib
 import json
 import re
 import shutil
@@ -147,14 +148,17 @@ def test_equations_and_docstrings_link_to_each_other():
 
 def test_links_from_equations_reach_the_reference(soups):
     page = next(soup for path, soup in soups.items() if path.name == "notation.html")
-    found = {a["href"].partition("#")[2] for a in page.select("article a[href^='api.html#']")}
+    found = {a["href"].partition("#")[2] for a in page.select("article a[href^='api/']")}
     assert {name for name, _ in linked((ROOT / "book" / "notation.md").read_text())} <= {
         name.removeprefix("module-") for name in found
     }
 
 
 def test_every_module_is_in_the_reference():
-    listed = set(re.findall(r"automodule:: (\S+)", (ROOT / "book" / "api.md").read_text()))
+    pages = (ROOT / "book" / "api").glob("*.md")
+    named = [name for p in pages for name in re.findall(r"automodule:: (\S+)", p.read_text())]
+    listed = set(named)
+    assert len(named) == len(listed), "a module is on one page"
     modules = set()
     for path in (ROOT / "tblib").rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -163,6 +167,22 @@ def test_every_module_is_in_the_reference():
     whole = ("tblib.plot.", "tblib.data.stickactions.", "tblib.doctor.")
     empty = {"tblib.__main__", "tblib.data", "tblib.pretrain", "tblib.semi"}
     assert {m for m in modules if not m.startswith(whole)} - empty == listed
+
+
+def test_the_overview_of_the_reference_leads_to_every_module(html, soups):
+    page = soups[html / "book" / "api.html"]
+    lines = [item for item in page.select("article li") if item.select_one("a[href*='#module-']")]
+    shown = {line.a["href"].partition("#module-")[2]: line for line in lines}
+    pages = re.findall(r"file: (book/api/\S+)", (ROOT / "_toc.yml").read_text())
+    for place in pages:
+        for name in re.findall(r"automodule:: (\S+)", (ROOT / f"{place}.md").read_text()):
+            line = shown.pop(name)
+            assert line.a["href"] == f"{place.removeprefix('book/')}.html#module-{name}"
+            words = (importlib.import_module(name).__doc__).split()[:3]
+            assert re.sub(r"\W", "", "".join(words)) in re.sub(r"\W", "", line.text)
+    assert shown == {}
+    written = {p.stem for p in (ROOT / "book" / "api").glob("*.md")}
+    assert written == {Path(place).name for place in pages}, "each page is in the contents"
 
 
 def test_mathematics_is_complete(html):

@@ -1,4 +1,4 @@
-"""The page on reliability: every test it names exists, every message is in its table."""
+"""The page on reliability: every test it names exists, every message is in its lists."""
 
 import ast
 import json
@@ -17,7 +17,7 @@ PAGE = (ROOT / "book" / "reliability.md").read_text()
 @pytest.fixture
 def promises(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "book"))
-    for name in ("build", "pages", "messages", "promises"):
+    for name in ("build", "pages", "messages", "reference", "promises"):
         sys.modules.pop(name, None)
     import promises
 
@@ -65,8 +65,13 @@ def test_messages_are_read_from_the_code(promises):
     from messages import messages
 
     found = messages()
-    text = promises.message_table()
-    assert len(found) > 120 and text.count("\n") == len(found) + 2
+    text = promises.message_lists()
+    items = re.findall(r"^\* (`.+) \[(\w+), `([\w.]+)`\]\{\.given-by\}$", text, re.M)
+    shown = {(message.strip("` "), kind, place) for message, kind, place in items}
+    assert len(found) > 120 and len(items) == len(found)
+    for kind, message, place in found:
+        kind = "setting" if kind == "ValueError" else kind
+        assert (message.strip("` "), kind, place.removesuffix(".__init__")) in shown, message
     assert "did you" not in text, "that part differs from case to case"
     for kind, message, place in found:
         ends = "]" if kind == "DecodeError" else "."
@@ -74,7 +79,49 @@ def test_messages_are_read_from_the_code(promises):
         assert len(message) >= 10 and message[0] not in " .,", (place, message)
 
 
-def test_a_new_error_gets_into_the_table(promises, tmp_path):
+def test_messages_are_grouped_by_part_and_each_group_is_counted(promises):
+    groups = re.findall(r"^:{5}\{dropdown\} (.+) \((\d+)\)$", promises.message_lists(), re.M)
+    from messages import messages
+
+    places = [promises.part_of(place) for *_, place in messages()]
+    assert {part: int(count) for part, count in groups} == {p: places.count(p) for p in places}
+    assert 4 <= len(groups) <= 8
+    for place, part in (
+        ("tblib.__main__", "Settings, runs and files"),
+        ("tblib.data.lists", "Data sets and labels"),
+        ("tblib.data.stickactions.make", "Videos, cache and clips"),
+        ("tblib.models.__init__", "Networks and training"),
+        ("tblib.a_module_of_tomorrow", "Settings, runs and files"),
+        ("workflow.run", promises.BOOK),
+    ):
+        assert promises.part_of(place) == part
+
+
+def test_the_parts_of_messages_are_all_pages_of_the_reference(promises):
+    from reference import sections
+
+    named = [f"book/api/{page}" for pages in promises.PARTS.values() for page in pages]
+    assert sorted(named) == sorted(sections())
+
+
+def test_lists_of_tests_are_closed_counted_and_complete(promises):
+    page = promises.fill(PAGE, ROOT / "results")
+    pattern = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+    assert pattern.findall(page) == pattern.findall(PAGE)
+    fence = re.compile(r"^:{5}\{dropdown\} ([^\n]+)\n(.*?)^:{5}$", re.M | re.S)
+    closed = fence.findall(page)
+    counts = [(t, text) for t, text in closed if t.startswith("The tests (")]
+    assert len(counts) == 8
+    for title, text in counts:
+        assert title == f"The tests ({len(pattern.findall(text))})"
+    assert pattern.findall(fence.sub("", page)) == [], "outside of what is closed"
+    titles = [
+        title.rpartition(": ")[2] for title, _ in closed if re.search(r": [ABG]\d+ to ", title)
+    ]
+    assert titles[0] == "A1 to A6" and titles[-2:] == ["B1 to B6", "G1 to G2"]
+
+
+def test_a_new_error_gets_into_the_lists(promises, tmp_path):
     from messages import messages
 
     (tmp_path / "tblib").mkdir()
@@ -88,7 +135,7 @@ def test_the_page_is_filled_and_each_exit_code_is_explained(promises):
     from tblib.errors import UserError
 
     page = promises.fill(PAGE, ROOT / "results")
-    assert "<!--" not in page and "| message | kind | given by |" in page
+    assert "<!--" not in page and promises.message_lists() in page
     for code in (0, 1, UserError.exit_code, INTERRUPTED):
         assert re.search(rf"^\| {code} \| ", page, re.M)
 
@@ -101,9 +148,22 @@ def test_a_missing_scorecard_says_how_to_make_one(promises, tmp_path):
         ' {"stale_pages": 0, "kill_cycles": {"kills": 8, "survived": 7}}}'
     )
     text = promises.scorecard(tmp_path / "reliability.json")
-    assert "| stale pages shown by the built book | 0 | 2026-01-02 03:04, `abc`, 9 tests |" in text
-    assert "| 7 of 8 |" in text and "CPU with 2 CPUs" in text
+    assert "| stale pages shown by the built book | 0 |" in text
+    assert "all tests passed: 2026-01-02 03:04 UTC, commit `abc`, 9 tests." in text
+    assert "| 7 of 8 |" in text and "CPU with 2 CPUs" in text and "Another run" not in text
     assert text.count("not measured yet") == len(promises.ROWS) - 2
+
+
+def test_values_of_another_run_are_named_below_the_scorecard(promises, tmp_path):
+    most = {"date": "2026-01-02T03:04:05+00:00", "commit": "abc", "device": "CPU", "host_cpus": 2}
+    other = most | {"commit": "def", "tests": 3}
+    cards = {"requests": other} | dict.fromkeys(["stale_pages", "fuzzed"], most | {"tests": 9})
+    record = {"values": {"requests": 0, "stale_pages": 0, "fuzzed": 5}, "cards": cards}
+    (tmp_path / "reliability.json").write_text(json.dumps(record))
+    text = promises.scorecard(tmp_path / "reliability.json")
+    assert text.count("`abc`, 9 tests") == 1, "what is true of most is said once"
+    name = promises.ROWS["requests"][0]
+    assert f"Another run measured “{name}”: 2026-01-02 03:04 UTC, commit `def`, 3 tests." in text
 
 
 def test_every_value_that_tests_measure_is_shown(promises):
