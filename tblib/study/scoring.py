@@ -1,7 +1,7 @@
 """What a worker does for the scores of a study: similarities, scores, and what they know.
 
-Every function leaves its file in the unit's folder; similarities, the slow part, are kept as long as
-the pretrainings they come from.
+Every function leaves its file in the unit's folder; similarities, the slow part, are kept as long
+as the pretrainings they come from.
 """
 
 from __future__ import annotations
