@@ -36,6 +36,10 @@ ROWS = {  # key of the record: what is measured, and the words for its value
         "{percent:.2g} % ({milliseconds} ms every {every} steps)",
     ),
     "gpu_difference": ("largest difference after resuming on a GPU", "{}"),
+    "every_run": (
+        "time of the fault tests that are part of `make test`",
+        "{seconds} s for {tests} tests",
+    ),
     "stale_pages": ("stale pages shown by the built book", "{}"),
     "requests": ("external requests by the built book", "{}"),
 }

@@ -12,6 +12,8 @@ from realvideo import moving_frames, write_video
 
 os.environ.setdefault("TB_PROGRESS", "0")
 SCORES, BEGAN = pytest.StashKey[dict](), pytest.StashKey[float]()
+SPENT = pytest.StashKey[float]()
+FAULTS = Path(__file__).resolve().parent / "faults"
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +62,17 @@ def scorecard(request) -> dict:
 def pytest_sessionstart(session):
     """Note when the tests began."""
     session.config.stash[BEGAN] = time.time()
+    session.config.stash[SPENT] = 0.0
+
+
+def _in_every_run(item) -> bool:
+    return FAULTS in item.path.parents and not item.get_closest_marker("nightly")
+
+
+def pytest_runtest_makereport(item, call):
+    """Add up the time of the fault tests that are part of every run."""
+    if _in_every_run(item):
+        item.config.stash[SPENT] += call.duration
 
 
 def pytest_sessionfinish(session, exitstatus):
@@ -70,4 +83,7 @@ def pytest_sessionfinish(session, exitstatus):
     values = session.config.stash.get(SCORES, {})
     if os.environ.get("TB_SCORECARD") == "1" and values and not exitstatus:
         began = session.config.stash[BEGAN]
+        if set(FAULTS.glob("test_*.py")) <= {item.path for item in session.items}:
+            spent, tests = session.config.stash[SPENT], map(_in_every_run, session.items)
+            values["every_run"] = {"seconds": round(spent), "tests": sum(tests)}
         measured.record(values, began, tests=session.testscollected)
