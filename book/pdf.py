@@ -27,7 +27,8 @@ article h1 { display: block !important; }
 article + article { break-before: page; }
 article img { max-height: 240mm; object-fit: contain; }
 figure, table tr, div.math, .output img, .admonition-title { break-inside: avoid; }
-h2, h3 { break-after: avoid; }
+h2, h3, summary { break-after: avoid; }
+.sd-summary-content, .sd-summary-content > :first-child { break-before: avoid; }
 pre { white-space: pre-wrap !important; }
 .sortable { overflow: visible; }
 .sortable table { font-size: 8pt; }
@@ -46,6 +47,8 @@ OPEN = """() => {
   for (const node of document.querySelectorAll("details")) node.open = true;
   for (const node of document.querySelectorAll(".toggle-hidden"))
     node.classList.remove("toggle-hidden");
+  for (const node of document.querySelectorAll(".sort-button"))
+    node.replaceWith(...node.childNodes);
 }"""
 
 # Paper does not scroll: a table that is too wide is made smaller as a whole.
