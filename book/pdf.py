@@ -26,7 +26,7 @@ article { font-size: 10pt; }
 article h1 { display: block !important; }
 article + article { break-before: page; }
 article img { max-height: 240mm; object-fit: contain; }
-figure, table tr, div.math, .output img, .admonition-title { break-inside: avoid; }
+figure, table tr, div.math, div.cell_input, .output img, .admonition-title { break-inside: avoid; }
 h2, h3, summary { break-after: avoid; }
 .sd-summary-content, .sd-summary-content > :first-child { break-before: avoid; }
 pre { white-space: pre-wrap !important; }
