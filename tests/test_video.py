@@ -151,6 +151,16 @@ def _noisy_still(folder: Path) -> Path:
     return write_video(folder / "noisy.mp4", still, "libx264", **{"x264-params": "mbtree=0"})
 
 
+def test_a_dim_picture_that_moves_is_not_still(tmp_path):
+    """As in small frames of calm videos, where nothing changes by more than a still's traces."""
+    bright = np.full((40, 48, 64, 3), 100, np.uint8)
+    for at, frame in enumerate(bright):
+        frame[10:30, at : at + 20] = 124
+    frames = video.decode(write_video(tmp_path / "dim.mp4", bright, "libx264"))
+    change = np.abs(frames.astype(int) - frames[20]).max()
+    assert len(frames) == 40 and 10 < change <= video.STILL_LEVELS
+
+
 FAULTS = {
     "missing file": (lambda folder: folder / "none.avi", "missing"),
     "zero bytes": (_made("empty.avi", b""), "empty"),

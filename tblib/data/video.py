@@ -26,7 +26,7 @@ os.environ.setdefault("DECORD_EOF_RETRY_MAX", "20480")
 CHUNK = 64  # frames per call to decord: bounds the memory of full-size frames when px is given
 NARROW = 64  # pixels; see _decode_narrow
 FROZEN_SHARE = 0.9  # of frames equal to the one before
-STILL_LEVELS = 32  # grey levels; x264's still picture has 21, the calmest of 1,125 UCF101 clips 49
+STILL_LEVELS = 32  # grey levels; 21 in x264's still picture
 
 
 def decode(path, px: int | None = None, max_frames: int | None = None) -> np.ndarray:
@@ -62,7 +62,9 @@ def _check_moving(path, frames: np.ndarray, promised: int) -> None:
     if repeats and repeats >= FROZEN_SHARE * (len(frames) - 1):
         detail = f"{repeats + 1} of {len(frames)} frames are one still picture"
         raise DecodeError(path, "frozen", f"{detail}; replace the file")
-    if len(frames) > 1 and _is_still(frames):
+    # x264 and MPEG-4 repeat some frames of a still picture exactly; of a dim or small one that moves
+    # they repeat none, though all may be as alike.
+    if repeats and _is_still(frames):
         detail = f"in {len(frames)} frames nothing moves but the traces of compression"
         raise DecodeError(path, "frozen", f"{detail}; replace the file")
     if repeats > slack(promised):
