@@ -62,8 +62,8 @@ def _check_moving(path, frames: np.ndarray, promised: int) -> None:
     if repeats and repeats >= FROZEN_SHARE * (len(frames) - 1):
         detail = f"{repeats + 1} of {len(frames)} frames are one still picture"
         raise DecodeError(path, "frozen", f"{detail}; replace the file")
-    # x264 and MPEG-4 repeat some frames of a still picture exactly; of a dim or small one that moves
-    # they repeat none, though all may be as alike.
+    # x264 and MPEG-4 repeat some frames of a still picture exactly; of a dim or small one that
+    # moves they repeat none, though all may be as alike.
     if repeats and _is_still(frames):
         detail = f"in {len(frames)} frames nothing moves but the traces of compression"
         raise DecodeError(path, "frozen", f"{detail}; replace the file")
