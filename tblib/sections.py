@@ -69,7 +69,8 @@ class Model(Section):
     backbone: Literal[
         "tiny_r3d", "r3d_18", "slow_r50", "r2plus1d_34", "slowfast_r50", "tsm_r18"
     ] = "tiny_r3d"
-    # bf16 is faster where the device has units for it (AMX, GPUs), slower elsewhere; auto asks it.
+    # bf16 is faster where the device has units for it (AMX, AVX-512 BF16, GPUs), slower elsewhere;
+    # auto asks the device.
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     # A file of torchvision's r3d_18, trained on Kinetics-400 with all labels, in place of every
     # random start. The comparison is then no longer one without other labels.

@@ -275,10 +275,12 @@ def test_reduced_precision_ends_at_the_feature_map():
     assert torch.allclose(exact, rounded, atol=0.02 * exact.abs().max().item())
 
 
-@pytest.mark.parametrize("capable, expected", [(True, "bf16"), (False, "fp32")])
-def test_auto_precision_asks_the_processor(monkeypatch, capable, expected):
+@pytest.mark.parametrize(
+    "units, expected", [("amx_bf16", "bf16"), ("avx512_bf16", "bf16"), ("avx512_f", "fp32")]
+)
+def test_auto_precision_asks_the_processor(monkeypatch, units, expected):
     resolve_precision.cache_clear()
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": capable}, False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {units: True}, False)
     assert resolve_precision("auto", "cpu") == expected
     assert [resolve_precision(name, "cpu") for name in ("fp32", "bf16")] == ["fp32", "bf16"]
     resolve_precision.cache_clear()

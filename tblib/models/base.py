@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 @cache
 def resolve_precision(name: str, device: str) -> str:
-    """Turn `auto` into `bf16` where the device has units for bfloat16 matrices, else `fp32`.
+    """Turn `auto` into `bf16` where the device has units for bfloat16, else `fp32`.
+
+    On processors those are AMX and AVX-512 BF16; with the latter a pretraining step of `tiny_r3d`
+    took 0.35 s instead of 0.52 on an AMD EPYC. Emulated, bfloat16 is slower than float32.
 
     Args:
         name: `auto`, `fp32` or `bf16`; the last two are returned as they are.
@@ -21,7 +24,7 @@ def resolve_precision(name: str, device: str) -> str:
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     known = getattr(torch.cpu, "get_capabilities", dict)()  # since torch 2.11
-    return "bf16" if known.get("amx_bf16") else "fp32"
+    return "bf16" if known.get("amx_bf16") or known.get("avx512_bf16") else "fp32"
 
 
 class Backbone(nn.Module):
