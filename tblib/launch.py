@@ -7,6 +7,7 @@ launcher, whose processes all run `python -m tblib train DESCRIPTION` and share 
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import signal
@@ -57,6 +58,24 @@ def command(launch: str, note: Path) -> list[str]:
     words = shlex.split(launch)
     line = [part for word in words for part in (torchrun if word == "torchrun" else [word])]
     return [*line, "-m", "tblib", "train", str(note)]
+
+
+def processes(launch: str) -> int | None:
+    """Return how many processes a launcher starts for each training, 1 without a launcher.
+
+    None stands for "not said": another launcher than torchrun, or a number it finds out itself.
+    """
+    if not launch:
+        return 1
+    words = shlex.split(launch)
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--nproc-per-node", "--nproc_per_node", default="1")
+    options.add_argument("--nnodes", default="1")
+    said, _ = options.parse_known_args(words)
+    counts = [said.nproc_per_node, said.nnodes.partition(":")[0]]
+    if "torchrun" not in words or not all(count.isdecimal() for count in counts):
+        return None
+    return int(counts[0]) * int(counts[1])
 
 
 def _run(line: list[str], output) -> int:

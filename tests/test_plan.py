@@ -101,6 +101,30 @@ def test_loading_processes_work_beside_the_training():
     assert "3 are set" in several.input()
 
 
+@pytest.mark.parametrize(
+    "launcher, count",
+    [
+        ("", 1),
+        ("torchrun --standalone --nproc-per-node=4", 4),
+        ("torchrun --nnodes 2 --nproc_per_node 8 --rdzv-endpoint=host:29500", 16),
+        ("torchrun --nnodes=1:3 --nproc-per-node=2", 2),
+        ("torchrun", 1),
+        ("torchrun --nproc-per-node=gpu", None),
+        ("srun -n 4 python", None),
+    ],
+)
+def test_processes_that_share_a_training_divide_its_time_and_memory(launcher, count):
+    teacher = Job("teacher_invariant", "supervised", 100, 0)
+    alone, shared = prices(tiny_profile()), prices(tiny_profile(runtime__launch=launcher))
+    assert shared.processes == count
+    assert shared.seconds(teacher) == pytest.approx(alone.seconds(teacher) / (count or 1))
+    models = 4 * alone.weights  # every process holds the network
+    activations = alone.memory(teacher) - models
+    assert shared.memory(teacher) - models == pytest.approx(activations / (count or 1))
+    said = shared.sharing()
+    assert str(count) in said if count and count > 1 else "one" in said
+
+
 def test_finished_trainings_cost_nothing(tmp_path):
     config = tiny_profile()
     folder = tmp_path / "run"

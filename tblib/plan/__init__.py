@@ -63,6 +63,7 @@ def _head(c: Profile, videos: Videos, speed: cost.Speed, prices: Prices) -> str:
             f"speed    {speed.flops / 1e12:.3g} TFLOP/s in training ({speed.source}), "
             f"{1e3 * speed.load:.2g} ms to load a clip",
             f"input    {prices.input()}",
+            f"devices  {prices.sharing()}",
         ]
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from .. import semi, shelf
+from .. import launch, semi, shelf
 from ..config import Profile
 from ..systems import Job
 from . import cost
@@ -26,6 +26,7 @@ class Prices:
         self.clip = {k: cost.of_clip(config, n, px, device) for k, n in self.frames.items()}
         self.weights = cost.weights(config, videos.classes)
         self.disk = videos.cache
+        self.processes = launch.processes(config.runtime.launch)
 
     def row(self, stage: Stage) -> tuple:
         """Return what a line of the table shows: name, needs, models, steps, clips, …, seconds."""
@@ -49,12 +50,12 @@ class Prices:
         """Estimate the time of one training alone on this machine.
 
         Clips are loaded in between, or by `runtime.workers` processes on cores of their own; then
-        the slower of the two sets the pace.
+        the slower of the two sets the pace.  Processes that share a training divide its clips.
         """
         load, train = self.clip_seconds(job.method)
         workers = self.config.runtime.workers
         each = max(load / workers, train) if workers else load + train
-        return job.steps * self.per_step(job) * each
+        return job.steps * self.per_step(job) * each / (self.processes or 1)
 
     def clip_seconds(self, method: str) -> tuple[float, float]:
         """Return the seconds that one process needs to load a clip, and the network to train it."""
@@ -75,11 +76,23 @@ class Prices:
         now = f"{workers} are set" if workers else "none is set: the network waits meanwhile"
         return f"processes that would load as fast as it trains: {words}; runtime.workers: {now}"
 
+    def sharing(self) -> str:
+        """Say how many processes share a training."""
+        if self.processes is None:
+            return "runtime.launch does not say how many share a training: counted as one"
+        if self.processes == 1:
+            return "one for a training"
+        return (
+            f"{self.processes} share each training; counted as {self.processes} times as fast, "
+            "without what they send each other"
+        )
+
     def memory(self, job: Job) -> float:
-        """Estimate the bytes on the device: activations, weights, gradients and two moments."""
+        """Estimate the bytes on a device: activations, weights, gradients and two moments."""
         kind = "other" if job.method in semi.METHODS else "pretrain"
         models = 4 + shelf.helpers(job.method)
-        return self.per_step(job) * self.clip[kind].memory + models * self.weights
+        clips = self.per_step(job) / (self.processes or 1)
+        return clips * self.clip[kind].memory + models * self.weights
 
 
 def _finished(folder: Path, job: Job) -> bool:
