@@ -9,7 +9,7 @@
 # - how to read a contrastive loss: when it means nothing, and when it falls for a wrong reason;
 # - how to measure what came out.
 #
-# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 7 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, 5 to 7 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -8,7 +8,7 @@
 # - which comparisons tell whether pretraining helped, and which only seem to;
 # - how much there is to win by choosing between the teachers, before any score is invented.
 #
-# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 3 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, 1 to 2 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -7,7 +7,7 @@
 # - what each term of its loss does, and how strongly it pulls;
 # - how the student compares with everything it was made from, and how to explain a bad one.
 #
-# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 2 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, about a minute at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

@@ -8,7 +8,7 @@
 # - to compare two networks on the same videos, and to know which differences a test can see;
 # - to count what a method costs.
 #
-# *Run time* on two CPU cores: about 10 seconds at `smoke`, about 5 minutes at `laptop`.
+# *Run time* on two CPU cores: about 10 seconds at `smoke`, 2 to 3 minutes at `laptop`.
 
 # %% tags=["parameters"]
 profile = "smoke"

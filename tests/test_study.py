@@ -204,7 +204,7 @@ def test_one_recorded_cell_comes_out_again(tmp_path, monkeypatch):
     """Train the labelled-only network of one seed anew.
 
     On the recording CPU the videos classified right are the same; other CPUs round differently,
-    and two hundred steps of training turn that into a few points.
+    and 320 steps of training turn that into up to three points (see the design log).
     """
     recorded = read_json(RESULTS / "laptop-study.json")
     unit = next(u for u in recorded["units"] if (u["seed"], u["fraction"]) == (0, 0.05))
