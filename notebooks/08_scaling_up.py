@@ -415,14 +415,20 @@ saved = checkpoint.latest_state(stopped.folder("model"))["step"]
 print("saved in the middle:", 0 < saved < job.steps)
 
 # %% [markdown]
-# 75 is the exit code for *try again later*.  The same command goes on from the saved step.  Beside it,
-# the same training without interruption:
+# 75 is the exit code for *try again later*.  The same command goes on from the saved step.
 
 # %% tags=["nbval-check-output"]
 again = subprocess.run(command, env=environment, **quiet)
 print("exit code", again.returncode)
+
+# %% [markdown]
+# Beside it, the same training without interruption:
+
+# %%
 undisturbed = open_run(small, run.dir / "scaling" / "whole", 1)
 history = run_jobs(undisturbed, [job])["model"]
+
+# %% tags=["nbval-check-output"]
 first, second = (
     checkpoint.load_weights(place.folder("model"))
     for place in (undisturbed, stopped)
