@@ -184,6 +184,36 @@ each(plane)
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
 # distinctive one leave it.  *Upwards* is knowledge of classes.
 #
+# Where families are known, both questions can be put to each.  In a persistent video there is no time to
+# be known; finding it there would be a leak.
+
+
+# %% tags=["nbval-check-output"]
+def in_family(study, right):
+    """Percent right in each family, mean over seeds and videos."""
+    family = np.array(study.families)[study.label]
+    kinds = ("persistent", "phased")
+    return {k: 100 * right[:, family == k].mean() for k in kinds}
+
+
+def features_by_family(study):
+    """Times found and classes told apart, percent of the test videos."""
+    if study.families is None:
+        return None
+    rows = {}
+    for name, label in METHODS.items():
+        found = study.pretrained(name)
+        if len(found["seeds"]):
+            times = in_family(study, found["retrieval"])
+            probe = in_family(study, found["linear_right"])
+            rows[label] = {f"times, {k}": v for k, v in times.items()}
+            rows[label] |= {f"classes, {k}": v for k, v in probe.items()}
+    return pd.DataFrame(rows).T.round(1)
+
+
+each(features_by_family)
+
+# %% [markdown]
 # If the link holds, which feature is better depends on the class.  The chart sorts the classes by
 # the difference of the two linear probes; lines are intervals over seeds.  The claim is that one
 # colour gathers at the top and the other at the bottom.
@@ -246,6 +276,27 @@ def teachers(study):
 
 
 each(teachers)
+
+# %% [markdown]
+# The same by family: each teacher should be the better one at home.
+
+
+# %% tags=["nbval-check-output"]
+def teachers_by_family(study):
+    """Accuracy of the teachers in each family, percent."""
+    if study.families is None:
+        return None
+    rows = {
+        f"{cell.removeprefix('teacher_')}, {100 * f:g} % of the labels": in_family(
+            study, study.right(cell, f)
+        )
+        for f in main(study)
+        for cell in TEACHERS
+    }
+    return pd.DataFrame(rows).T.round(1)
+
+
+each(teachers_by_family)
 
 # %% [markdown]
 # What mixing needs is videos where *one teacher alone* is right.  Where both are right or both are
