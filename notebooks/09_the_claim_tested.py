@@ -131,9 +131,8 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # These were written down, with their thresholds, before the study was run: whoever sees the numbers
 # first will find a statement that fits them.  H1 to H15 are older than any result; H16 to H20 were
 # added before the third study, when one seed of a transformations teacher had been seen.  The recorded
-# StickActions study is the fourth.  It repeats the third, whose results had been read, with pretrainings
-# twice as long; statements and thresholds are the same.  What was changed, and on which videos that was
-# decided, is told in the [design log](../book/design-log.md).
+# StickActions study is the fourth.  It repeats the third, whose results had been read, with longer
+# pretraining and nothing else changed.  The [design log](../book/design-log.md) tells why.
 
 # %% tags=["nbval-check-output"]
 pd.DataFrame(
@@ -184,8 +183,8 @@ each(plane)
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
 # distinctive one leave it.  *Upwards* is knowledge of classes.
 #
-# Where families are known, both questions can be put to each.  In a persistent video there is no time to
-# be known; finding it there would be a leak.
+# Both questions, put to each family.  In a persistent video there is no time to be known; finding it
+# there would be a leak.
 
 
 # %% tags=["nbval-check-output"]
@@ -278,7 +277,7 @@ def teachers(study):
 each(teachers)
 
 # %% [markdown]
-# The same by family: each teacher should be the better one at home.
+# Each teacher should be the better one at home.
 
 
 # %% tags=["nbval-check-output"]
@@ -426,8 +425,7 @@ def accuracies(study):
 each(accuracies)
 
 # %% [markdown]
-# As a table, ours beside the paper's.  The absolute numbers cannot be compared; the order of the rows
-# and the signs of the differences can.
+# As a table, ours beside the paper's.  The absolute numbers cannot be compared; order and signs can.
 
 
 # %%
@@ -581,8 +579,8 @@ each(short(tables.distillation))
 # %% [markdown]
 # ## The outcome
 #
-# Every statement from the start of the chapter, with what came out of it: once for each share of labels
-# where students are compared, otherwise in the first column.
+# What came out of each statement: once for each share of labels where students are compared, otherwise
+# in the first column.
 
 # %% tags=["nbval-check-output"]
 verdicts = {study.name: judge(study) for study in studies}
@@ -654,7 +652,7 @@ def chain(study):
 each(chain)
 
 # %% [markdown]
-# In words, written by the program from the table.  *Mixed* means: not the same outcome at both
+# In words, from the table.  *Mixed* means: not the same outcome at both
 # shares of labels.
 
 
