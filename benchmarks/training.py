@@ -31,7 +31,7 @@ def looped(z: Tensor, u: Tensor, v: Tensor, weights: tuple[float, float, float])
     ic = losses.nt_xent(z[0], z[1], TAU)
     ic = ic + sum(losses.nt_xent(a, c, TAU) for a, c in itertools.permutations(clips, 2)) / s
     ll = sum(losses.nt_xent(v[0, i], v[1, i], TAU) for i in range(b)) / b
-    target, terms = torch.arange(s), []
+    target, terms = torch.arange(s, device=z.device), []
     for view, other, i in itertools.product(range(2), range(2), range(b)):
         logits = u[view, i] @ v[other, i].T / TAU
         terms += [cross_entropy(logits, target), cross_entropy(logits.T, target)]

@@ -95,12 +95,15 @@ def _without_words(source: str) -> str:
 
 
 def commit() -> str:
-    """Return the git commit, with `+` if code was changed since, or `unknown` outside git."""
+    """Return the git commit, with `+` if code was changed since.
+
+    Outside git, as on a cluster that got the files alone: what `$TB_COMMIT` says, or `unknown`.
+    """
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         changed = _git("status", "--porcelain", "--", "tblib", "notebooks/*.py")
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("TB_COMMIT") or "unknown"
     return head + ("+" if changed else "")
 
 
