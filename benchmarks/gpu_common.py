@@ -80,23 +80,24 @@ def build(name: str, config: Profile, videos: int) -> nn.Module:
     return semi.TimeBalance(config, CLASSES, teachers, torch.linspace(0, 1, videos))
 
 
-def batches(method: nn.Module, videos: int, seed: int) -> dict[str, Batch]:
-    """Make one batch of every stream a method asks for, on the CPU."""
+def batches(method: nn.Module, videos: int, seed: int, device: str = "cpu") -> dict[str, Batch]:
+    """Make one batch of every stream a method asks for."""
     rng = np.random.default_rng(seed)
-    return {name: _batch(stream, videos, rng) for name, stream in method.streams().items()}
+    streams = method.streams().items()
+    return {name: _batch(stream, videos, rng, device) for name, stream in streams}
 
 
-def _batch(stream: Stream, videos: int, rng: np.random.Generator) -> Batch:
+def _batch(stream: Stream, videos: int, rng: np.random.Generator, device: str) -> Batch:
     views, frames = stream.views.indices(100, rng).shape
-    clips = scenes(views * stream.batch, frames, stream.augment.px, rng)
+    clips = scenes(views * stream.batch, frames, stream.augment.px, rng, device)
     clips = to_input(clips.unflatten(0, (views, stream.batch)))
-    rows = torch.from_numpy(rng.permutation(max(videos, stream.batch))[: stream.batch])
+    rows = torch.from_numpy(rng.permutation(max(videos, stream.batch))[: stream.batch]).to(device)
     return Batch(clips, rows % CLASSES, rows)
 
 
-def scenes(n: int, frames: int, px: int, rng: np.random.Generator) -> Tensor:
+def scenes(n: int, frames: int, px: int, rng: np.random.Generator, device: str = "cpu") -> Tensor:
     """Make clips of a few coloured patches that change in time, uint8 `[n, T, px, px, 3]`."""
-    seeds = torch.from_numpy(rng.random((n, 3, 4, 5, 5), dtype=np.float32))
+    seeds = torch.from_numpy(rng.random((n, 3, 4, 5, 5), dtype=np.float32)).to(device)
     wide = nn.functional.interpolate(seeds, (frames, px, px), mode="trilinear")
     return (255 * wide).byte().movedim(1, -1).contiguous()
 

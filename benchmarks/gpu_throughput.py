@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from gpu_common import batches, build, moved, options, profile, scenes, write
+from gpu_common import batches, build, options, profile, scenes, write
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 from torch.utils.flop_counter import FlopCounterMode
@@ -25,7 +25,7 @@ from tblib.data.clips import SparseDense
 from tblib.data.loader import Batch, ClipSamples, Stream, loader, to_device
 from tblib.models import Backbone, pool, time_slots
 
-ROUNDS, LEAST = 3, 0.4  # rounds of at least so many seconds each
+ROUNDS, LEAST = 3, 0.3  # rounds of at least so many seconds each
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,16 @@ class Way:
 OURS = Way()
 PRETRAINING = {
     "ours": OURS,
-    "cuDNN tries its algorithms": Way(tuned=True),
     "losses in loops": Way(losses="loops"),
     "ten forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
     "float32 with TF32": Way(precision="fp32"),
-    "float32": Way(precision="fp32", tf32=False),
     "none of it: ten passes, loops, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", losses="loops"
     ),
-    "torch.compile": Way(compiled=True),
 }
 STUDENT = {
     "ours": OURS,
-    "cuDNN tries its algorithms": Way(tuned=True),
     "teachers with gradients, six passes": Way(teachers="with gradients"),
     "six forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
@@ -66,19 +62,19 @@ STUDENT = {
     "none of it: gradients, six passes, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", teachers="with gradients"
     ),
-    "torch.compile": Way(compiled=True),
 }
+TUNED, COMPILED = Way(tuned=True), Way(compiled=True)
 
 
 def clock(call: Callable[[], object], least: float = LEAST) -> list[float]:
-    """Seconds of a call, once per round, after it was called three times."""
-    for _ in range(3):
+    """Seconds of a call, once per round, after it was called a few times."""
+    for _ in range(2):
         call()
     torch.cuda.synchronize()
     begin = time.perf_counter()
     call()
     torch.cuda.synchronize()
-    repeats = max(2, round(least / (time.perf_counter() - begin)))
+    repeats = max(1, round(least / (time.perf_counter() - begin)))
     found = []
     for _ in range(ROUNDS):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -138,7 +134,7 @@ def pretraining_step(way: Way, batch: int, device: torch.device) -> Callable[[],
     """Return a step of the joint method: ten clips of 16 frames a video."""
     torch.manual_seed(0)
     method = build("joint", profile(112, way.precision, batch), batch)
-    given = laid_out(moved(batches(method, batch, 0), device), way)
+    given = laid_out(batches(method, batch, 0, device.type), way)
     method, clips, o = prepared(method, way, device), given["videos"].clips, method.options
     loss_of = vectorised if way.losses == "one Gram matrix" else looped
     embed = method.embeddings if way.passes == "few" else ten_passes(method)
@@ -169,7 +165,7 @@ def student_step(way: Way, batch: int, device: torch.device, net: str, px: int) 
     """Return a step of the student on `batch` labelled and as many unlabelled clips."""
     torch.manual_seed(0)
     method = build("timebalance", profile(px, way.precision, batch, net), 2 * batch)
-    given = laid_out(moved(batches(method, 2 * batch, 0), device), way)
+    given = laid_out(batches(method, 2 * batch, 0, device.type), way)
     method = prepared(method, way, device)
     method.teachers.requires_grad_(way.teachers != "frozen")
     plain = way.teachers != "frozen" or way.passes == "many"
@@ -238,6 +234,26 @@ class Table:
         }
 
 
+def busiest(step: Callable[[], None], most: int = 12) -> dict:
+    """Say how long the GPU was busy in a step, and with which kernels."""
+    step()
+    torch.cuda.synchronize()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiler:
+        for _ in range(3):
+            step()
+        torch.cuda.synchronize()
+    kernels = sorted(profiler.key_averages(), key=lambda k: -k.self_device_time_total)
+    total = sum(k.self_device_time_total for k in kernels)
+    return {
+        "busy_ms": total / 3e3,
+        "launches": sum(k.count for k in kernels) / 3,
+        "kernels": [
+            {"name": k.key[:90], "share": k.self_device_time_total / total, "calls": k.count / 3}
+            for k in kernels[:most]
+        ],
+    }
+
+
 class Videos:
     """Decoded videos of noise in memory, in the place of a frame cache."""
 
@@ -251,12 +267,12 @@ class Videos:
         return self.videos[row]
 
 
-def supplied(batch: int, workers: int, device: torch.device, step: Callable | None) -> float:
+def supplied(videos: Videos, workers: int, device: torch.device, step: Callable | None) -> float:
     """Return videos per second that loaders bring to the GPU, alone or beside a training step."""
-    videos, steps = Videos(64), 24
+    batch, steps = 16, 24
     stream = Stream("train", batch, SparseDense(16, 1), Augment(112, 0.5, 0.5, erase=0.5))
-    samples = ClipSamples(videos, np.zeros(64, np.int64), stream, 0)
-    supply = iter(loader(samples, np.arange(64), 0, steps, workers))
+    samples = ClipSamples(videos, np.zeros(len(videos), np.int64), stream, 0)
+    supply = iter(loader(samples, np.arange(len(videos)), 0, steps, workers))
     for _ in range(4):
         to_device(next(supply), device)
     torch.cuda.synchronize()
@@ -287,20 +303,24 @@ def main() -> None:
         make = lambda: student_step(way, n, device, "r3d_18", 112)  # noqa: E731
         table.add(group, name, make, 2 * n, 2 * n * stu)
 
-    for n in (8, 16, 32):
-        pretraining("pretraining by videos per step", str(n), OURS, n)
-    for n in (16, 32, 64):
-        student("student by clips of each kind", str(n), OURS, n)
+    plain, mixed = "pretraining, 16 videos", "student, 32 and 32 clips"
     for name, way in PRETRAINING.items():
-        if not way.compiled:
-            pretraining("pretraining, 16 videos", name, way, 16)
+        pretraining(plain, name, way, 16)
     for name, way in STUDENT.items():
-        if not way.compiled:
-            student("student, 32 and 32 clips", name, way, 32)
+        student(mixed, name, way, 32)
+    for name, make in {
+        plain: lambda: pretraining_step(OURS, 16, device),
+        mixed: lambda: student_step(OURS, 32, device, "r3d_18", 112),
+    }.items():
+        found.setdefault("profiles", {})[name] = busiest(make())
+    student(mixed, "torch.compile", COMPILED, 32)
+    pretraining(plain, "cuDNN tries its algorithms", TUNED, 16)
+    student(mixed, "cuDNN tries its algorithms", TUNED, 32)
+    videos = Videos(32)
     found["supply"] = {
         "workers": o.workers,
-        "alone": supplied(16, o.workers, device, None),
-        "while training": supplied(16, o.workers, device, pretraining_step(OURS, 16, device)),
+        "alone": supplied(videos, o.workers, device, None),
+        "while training": supplied(videos, o.workers, device, pretraining_step(OURS, 16, device)),
     }
     slow = operations(student_step(OURS, 2, device, "slow_r50", 224)) / 4
     found["flop"]["slow_r50 student at 224 px, per clip"] = slow
@@ -308,8 +328,11 @@ def main() -> None:
         "slow_r50 student, 16 and 16 clips of 224 px", "ours",
         lambda: student_step(OURS, 16, device, "slow_r50", 224), 32, 32 * slow,
     )  # fmt: skip
-    student("student, 32 and 32 clips", "torch.compile", STUDENT["torch.compile"], 32)
-    pretraining("pretraining, 16 videos", "torch.compile", PRETRAINING["torch.compile"], 16)
+    for n in (8, 32, 48):
+        pretraining("pretraining by videos per step", str(n), OURS, n)
+    for n in (16, 64, 128):
+        student("student by clips of each kind", str(n), OURS, n)
+    pretraining(plain, "torch.compile", COMPILED, 16)
 
 
 if __name__ == "__main__":
