@@ -136,6 +136,9 @@ class Runtime(Section):
     jobs: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=1, le=256)] = 1  # per job; results depend on it
     workers: Annotated[int, Field(ge=0, le=64)] = 0  # loader processes per job; changes speed only
+    # Fuse operations of the backbones by torch.compile: faster steps after a slow start, other
+    # rounding. Worth it in trainings of many minutes on a GPU, see benchmarks/README.md.
+    compile: bool = False
     checkpoint_every: Steps = 200
     # Starts each training on several processes, e.g. "torchrun --standalone --nproc-per-node=4".
     launch: str = ""

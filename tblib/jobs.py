@@ -121,6 +121,7 @@ def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
         watch_every=job.watch,
         watch=partial(_note_accuracy, run, place / "curve.jsonl"),
         workers=c.runtime.workers,
+        compile=c.runtime.compile,
     )
 
 

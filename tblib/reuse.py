@@ -34,6 +34,7 @@ def digest(run: Run, job: Job) -> str:
             sections,
             c.runtime.threads,
             c.runtime.launch,
+            c.runtime.compile,
             described,
             inputs,
             frames,

@@ -22,6 +22,7 @@ from . import checkpoint, distributed, stopping, workers
 from .data.loader import ClipSamples, loader, to_device
 from .errors import Stopped, UserError
 from .io import append_line, atomic_write
+from .models import fuse
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Plan:
 
     `watch(step, learner)` is called every `watch_every` steps with the learner in eval mode; it
     may measure, not change.  `workers` processes prepare batches (0: this one); results stay.
+    `compile` fuses the operations of every backbone, the teachers' too; results change in rounding.
     """
 
     steps: int
@@ -41,6 +43,7 @@ class Plan:
     watch_every: int = 0
     watch: Callable[[int, nn.Module], None] | None = None
     workers: int = 0
+    compile: bool = False
 
     @property
     def log_every(self) -> int:
@@ -75,6 +78,8 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     """
     distributed.share(method.learner)
     method.to(device).train()
+    if plan.compile:
+        fuse(method, device)
     optimiser = torch.optim.AdamW(
         method.learner.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True
     )

@@ -15,6 +15,7 @@ from helpers import same_weights, tiny_profile
 from tblib import checkpoint, jobs
 from tblib.errors import ConfigError, MissingStage, UserError
 from tblib.jobs import _in_order, run_jobs
+from tblib.reuse import digest
 from tblib.runs import open_run
 from tblib.systems import Job
 
@@ -111,6 +112,12 @@ def test_a_setting_that_matters_trains_again(open_at, trained, change, again):
     trained.clear()
     run_jobs(open_at("run", **change), plan)
     assert set(trained) == again
+
+
+def test_a_compiled_training_leaves_another_model(open_at):
+    """Fused operations round otherwise, so what was trained without them is not reused."""
+    job = replace(TEACHERS[0], init="")
+    assert digest(open_at("run"), job) != digest(open_at("run", runtime__compile=True), job)
 
 
 def test_another_score_trains_the_student_again(open_at, trained):

@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import TinyMethod, fake_pool, same_weights
+from helpers import TinyMethod, fake_pool, same_weights, tiny_profile
 
+from tblib import semi
 from tblib.errors import DataError, UserError
+from tblib.models import Classifier, backbone
 from tblib.train import Plan, fit, learning_rate, read_log
 
 CPU = torch.device("cpu")
@@ -262,3 +265,32 @@ def test_a_program_ends_although_an_error_keeps_its_loaders_alive(tmp_path):
     paths = os.pathsep.join(map(str, (TESTS, TESTS.parent)))
     line = [sys.executable, "-c", ENDING, str(tmp_path)]
     subprocess.run(line, env=os.environ | {"PYTHONPATH": paths}, timeout=300, check=True)
+
+
+@pytest.mark.parametrize("name", ["supervised", "timebalance"])
+def test_a_compiled_training_is_the_same_training(tmp_path, monkeypatch, name):
+    """Traced by Dynamo but run by torch as always, which needs no compiler and rounds alike."""
+    traced = []
+
+    def counted(graph, inputs):
+        traced.append(len(inputs))
+        return graph.forward
+
+    def trained(compile):
+        torch.manual_seed(0)
+        config = tiny_profile(model__precision="auto")
+        teachers = tuple(Classifier(backbone("tiny_r3d", "auto"), 2) for _ in range(2))
+        method = (
+            semi.Supervised(config, 2)
+            if name == "supervised"
+            else semi.TimeBalance(config, 2, teachers, torch.linspace(0, 1, 8))
+        )
+        folder = tmp_path / str(compile)
+        return fit(method, fake_pool(8), plan(folder, 3, lr=1e-3, compile=compile), CPU)
+
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend=counted)
+    )
+    plain, fused = trained(False).state_dict(), trained(True).state_dict()
+    assert traced, "nothing was compiled"
+    assert same_weights(plain, fused)

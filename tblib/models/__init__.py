@@ -12,6 +12,7 @@ import torch
 
 from ..errors import ConfigError, did_you_mean
 from .base import Backbone as Backbone
+from .base import fuse as fuse
 from .base import resolve_precision as resolve_precision
 from .heads import Classifier as Classifier
 from .heads import ProjectionHead as ProjectionHead
