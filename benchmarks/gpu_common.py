@@ -52,10 +52,17 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "commit": cards.commit(),
         "code_hash": cards.code_hash(),
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": command(),
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(time.time() - BEGAN, 1),
     }
+
+
+def command() -> str:
+    """Return the command line without the folders of this machine."""
+    words = iter(sys.argv[1:])
+    kept = [word for word in words if word not in ("--out", "--scratch") or not next(words, "")]
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *kept])
 
 
 def profile(px: int, precision: str, batch: int, backbone: str = "r3d_18") -> Profile:
