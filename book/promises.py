@@ -91,11 +91,28 @@ def scorecard(path: Path) -> str:
     if not path.is_file():
         return "No run of the fault tests has been recorded; `make scorecard` records one.\n"
     record = read_json(path)
-    rows = [
-        [name, _worded(record["values"].get(key), words)] for key, (name, words) in ROWS.items()
-    ]
+    gpu, said = on_gpu(path.parent / "gpu" / "resume.json")
+    values = gpu | record["values"]
+    rows = [[name, _worded(values.get(key), words)] for key, (name, words) in ROWS.items()]
     cards = {key: card for key, card in record["cards"].items() if key in ROWS}
-    return f"{table(['measured', 'value'], rows)}\n{_runs(cards)}"
+    return f"{table(['measured', 'value'], rows)}\n{_runs(cards)}{said}"
+
+
+def on_gpu(path: Path) -> tuple[dict[str, float], str]:
+    """Return what `benchmarks/gpu_resume.py` measured, by key of `ROWS`, and where it did."""
+    if not path.is_file():
+        return {}, ""
+    record = read_json(path)
+    trainings, machine = record["trainings"], record["machine"]
+    net = record["settings"]["backbone"]
+    kills = sum(len(training["killed_after_state"]) for training in trainings)
+    said = (
+        f"\nOn the GPU {len(trainings)} trainings of `{net}` were killed "
+        f"{kills} times: {machine['device']}, {machine['date']}, commit `{machine['commit']}`, "
+        "`benchmarks/gpu_resume.py`.\n"
+    )
+    most = max(training["difference_after_kills"] for training in trainings)
+    return {"gpu_difference": most}, said
 
 
 def _worded(value: Any, words: str) -> str:

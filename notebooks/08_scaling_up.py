@@ -322,6 +322,40 @@ plot.growth_curves(grown)
 # Opening a cache is linear in the number of videos and is done once.  Choosing the videos of a step
 # must not depend on it: the order of an epoch is drawn once and then read off.
 #
+# ## On a GPU
+#
+# An NVIDIA H100, `r3d_18` at 112 pixels: the book's steps, and what they take with parts of them
+# switched off.
+
+# %% tags=["nbval-check-output"]
+gpu = read_json(ROOT / "results" / "gpu" / "throughput.json")
+peak = gpu["ceilings"]["matmul_tflops"]
+kinds = {
+    "pretraining": "pretraining, 16 videos",
+    "student": "student, 32 and 32 clips",
+}
+steps = pd.DataFrame(
+    [
+        {"step": kind, "way": row["name"].partition(":")[0], **row}
+        for kind, title in kinds.items()
+        for row in gpu[title]
+    ]
+).set_index(["step", "way"])
+steps["of the matrix rate, %"] = 100 * steps.mfu
+plain = steps.ms.xs("none of it", level="way")
+steps["times as fast as none of it"] = plain / steps.ms
+steps[["ms", "of the matrix rate, %", "times as fast as none of it"]].round(1)
+
+# %% [markdown]
+# *Of the matrix rate*: the operations that a step needs, over its time, as a share of what a large
+# matrix product reaches on this card.  Batch norm and sums move memory and hardly compute;
+# `torch.compile` fuses some of them (`runtime.compile: true`, for long trainings).  Is loading the
+# limit?
+
+# %% tags=["nbval-check-output"]
+pd.Series(gpu["supply"]).round(0).rename("videos per second")
+
+# %% [markdown]
 # ## Many devices
 #
 # Data-parallel training {cite:p}`ddp` gives each of $N$ processes a part of the batch and averages
@@ -450,12 +484,13 @@ Code((ROOT / "workflow/slurm/config.yaml").read_text(), language="yaml")
 #
 # Before days of GPU time are spent, ask what they will be spent on.  The plan counts operations and
 # memory of the network exactly, takes the videos from disk or, where they are not there, the
-# published numbers, and needs one thing from you: the speed of the other machine.  The 100 TFLOP/s
-# here are an *assumption*; on the machine itself leave the number out and it is measured.
+# published numbers, and needs one thing from you: the speed of the other machine.  Here it is that of
+# the H100 above; on the machine itself leave the number out and it is measured.
 
 # %%
 ucf101 = load_profile("ucf101")
-print(plan(ucf101, run.dir / "scaling" / "ucf101", tflops=100))
+rate = peak * steps.mfu["pretraining", "ours"]
+print(plan(ucf101, run.dir / "scaling" / "ucf101", tflops=rate))
 
 # %% [markdown]
 # Read it from the top.  Does the cache fit the disk?  Does a step fit the card?  At 224 pixels and 40

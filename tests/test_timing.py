@@ -1,5 +1,7 @@
 """Gains are ratios within a round, against the first method; records show what was measured."""
 
+import os
+import subprocess
 import sys
 import time
 
@@ -51,3 +53,36 @@ def test_the_readme_of_the_benchmarks_shows_what_was_recorded(path, monkeypatch)
 
 def test_all_three_benchmarks_are_recorded():
     assert [path.stem for path in RECORDS] == ["growth", "input_pipeline", "training"]
+
+
+@pytest.mark.parametrize("name", ["speeds", "errors", "resumed", "features", "classifiers"])
+def test_the_readme_of_the_benchmarks_shows_what_a_gpu_measured(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import gpu_tables
+
+    table = getattr(gpu_tables, name)()
+    readme = (ROOT / "benchmarks" / "README.md").read_text()
+    assert table in readme, f"put this into the README:\n{table}"
+
+
+@pytest.mark.parametrize("name", ["parity", "parity-cpu", "throughput", "resume"])
+def test_a_record_of_a_gpu_program_says_where_it_comes_from(name):
+    machine = read_json(ROOT / "results" / "gpu" / f"{name}.json")["machine"]
+    assert {"device", "torch", "commit", "code_hash", "command", "date", "seconds"} <= set(machine)
+    assert "+" not in machine["commit"] and "unknown" not in machine["commit"]
+    assert ("H100" in machine["device"]) == (name != "parity-cpu")
+
+
+def test_the_programs_for_a_gpu_can_be_tried_without_one(tmp_path):
+    """Kills and resumes real trainings, on the CPU and small."""
+    program = ROOT / "benchmarks" / "gpu_resume.py"
+    options = ["--device", "cpu", "--px", "16", "--backbone", "tiny_r3d", "--out", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(program), *options], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    record = read_json(tmp_path / "resume.json")
+    assert "--out" not in record["machine"]["command"]
+    assert {row["difference_after_kills"] for row in record["trainings"]} == {0.0}
+    assert all(row["killed_after_state"] for row in record["trainings"])

@@ -154,6 +154,21 @@ def test_a_missing_scorecard_says_how_to_make_one(promises, tmp_path):
     assert text.count("not measured yet") == len(promises.ROWS) - 2
 
 
+def test_what_a_gpu_measured_is_shown_with_its_origin(promises, tmp_path):
+    (tmp_path / "reliability.json").write_text('{"values": {}, "cards": {}}')
+    (tmp_path / "gpu").mkdir()
+    trainings = [
+        {"killed_after_state": [4, 8], "difference_after_kills": 0.0},
+        {"killed_after_state": [4], "difference_after_kills": 0.25},
+    ]
+    machine = {"device": "Some GPU", "date": "2026-01-02", "commit": "abc"}
+    record = {"trainings": trainings, "machine": machine, "settings": {"backbone": "r3d_18"}}
+    (tmp_path / "gpu" / "resume.json").write_text(json.dumps(record))
+    text = promises.scorecard(tmp_path / "reliability.json")
+    assert f"| {promises.ROWS['gpu_difference'][0]} | 0.25 |" in text
+    assert "2 trainings of `r3d_18` were killed 3 times: Some GPU, 2026-01-02, commit `abc`" in text
+
+
 def test_values_of_another_run_are_named_below_the_scorecard(promises, tmp_path):
     most = {"date": "2026-01-02T03:04:05+00:00", "commit": "abc", "device": "CPU", "host_cpus": 2}
     other = most | {"commit": "def", "tests": 3}
