@@ -353,7 +353,11 @@ steps[["ms", "of the matrix rate, %", "times as fast as none of it"]].round(1)
 # limit?
 
 # %% tags=["nbval-check-output"]
-pd.Series(gpu["supply"]).round(0).rename("videos per second")
+supply = gpu["supply"]
+print(
+    f"{supply['workers']} processes load {supply['alone']:.0f} videos per second;"
+)
+print(f"the card trains on {supply['while training']:.0f} of them.")
 
 # %% [markdown]
 # ## Many devices
