@@ -63,6 +63,35 @@ def test_operations_and_memory_are_those_of_the_literature(backbone, frames, px,
         update={"precision": "fp32"})}), frames, px, "cpu").memory == 2 * clip.memory  # fmt: skip
 
 
+RECORD = json.loads((ROOT / "results" / "gpu" / "throughput.json").read_text())
+MEASURED = [  # network, pixels, batch, method, GB on an H100
+    *(("r3d_18", 112, int(row["name"]), "joint", row["peak_gb"])
+      for row in RECORD["pretraining by videos per step"]),
+    *(("r3d_18", 112, int(row["name"]), "timebalance", row["peak_gb"])
+      for row in RECORD["student by clips of each kind"]),
+    ("slow_r50", 224, 16, "timebalance",
+     RECORD["slow_r50 student, 16 and 16 clips of 224 px"][0]["peak_gb"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("net, px, batch, method, gigabytes", MEASURED)
+def test_memory_is_about_what_a_gpu_took(net, px, batch, method, gigabytes):
+    config = load_profile(
+        "gpu",
+        {
+            "model": {"backbone": net, "precision": "bf16"},
+            "data.crop_px": px,
+            "data.cache_px": px,
+            "pretrain.batch": batch,
+            "student.batch_labelled": batch,
+            "student.batch_unlabelled": batch,
+        },
+    )
+    speed = cost.Speed(1e12, 1e-3, "stated")
+    found = Prices(config, count_videos(config), speed, "cuda").memory(Job("a", method, 1, 0))
+    assert found / 1e9 == pytest.approx(gigabytes, rel=0.03 if gigabytes > 10 else 0.2)
+
+
 def prices(config, flops=1e12):
     return Prices(config, count_videos(config), cost.Speed(flops, 1e-3, "stated"), "cpu")
 

@@ -26,10 +26,14 @@ SECONDS = 0.7  # and how long it is repeated
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip: `flop` of a forward pass, `memory` in bytes that training keeps of it."""
+    """One clip: `flop` of a forward pass, `memory` in bytes that training keeps of it.
+
+    `largest` is its largest map inside the network, in bytes.
+    """
 
     flop: float
     memory: float
+    largest: float
 
 
 @dataclass(frozen=True)
@@ -50,22 +54,23 @@ def network(config: Profile, classes: int = 1, device: str = "meta") -> Classifi
 def of_clip(config: Profile, frames: int, px: int, device: str) -> Clip:
     """Count operations and saved activations of a clip of `frames` frames and `px`×`px` pixels."""
     net = network(config)
+    weights = {p.untyped_storage()._cdata for p in net.parameters()}  # counted once, elsewhere
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.dim() == 5:  # activations; weights are counted once, elsewhere
-            kept[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+        memory = tensor.untyped_storage()
+        if tensor.dim() == 5 and memory._cdata not in weights:
+            kept[memory._cdata] = memory.nbytes()
         return tensor
 
     counter = FlopCounterMode(display=False)
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with counter, hooks:
         out = net.backbone.layers(torch.empty(1, 3, frames, px, px, device="meta"))
-    weights = sum(p.untyped_storage().nbytes() for p in net.parameters() if p.dim() == 5)
-    half = resolve_precision(config.model.precision, device) == "bf16"
+    share = 0.5 if resolve_precision(config.model.precision, device) == "bf16" else 1.0
     del out
-    memory = max(sum(kept.values()) - weights, 0)
-    return Clip(counter.get_total_flops(), memory / 2 if half else memory)
+    sizes = [share * size for size in kept.values()]
+    return Clip(counter.get_total_flops(), sum(sizes), max(sizes))
 
 
 def weights(config: Profile, classes: int) -> int:
