@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from gpu_common import batches, build, profile
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, softmax
-from training import looped, vectorised
+from training import looped, optimised, six_passes, ten_passes, vectorised
 
 from tblib.data.loader import Batch
-from tblib.models import Backbone, fuse, pool, time_slots
+from tblib.models import Backbone, fuse
 
 
 @dataclass(frozen=True)
@@ -94,18 +93,6 @@ def prepared(method: nn.Module, way: Way, device: torch.device) -> nn.Module:
     return method
 
 
-def optimised(method: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], None]:
-    """Return a training step."""
-    optimiser = torch.optim.AdamW(method.learner.parameters(), lr=1e-4, fused=True)
-
-    def step() -> None:
-        optimiser.zero_grad(set_to_none=True)
-        loss().backward()
-        optimiser.step()
-
-    return step
-
-
 def laid_out(found: dict[str, Batch], way: Way) -> dict[str, Batch]:
     """Lay clips out as the way wants them."""
     if not way.contiguous:
@@ -125,25 +112,6 @@ def pretraining_step(way: Way, batch: int, device: torch.device) -> Callable[[],
     return optimised(method, lambda: loss_of(*embed(clips), weights))
 
 
-def ten_passes(method: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
-    """Return a function that encodes every view by itself, as the official code does."""
-    learner, slots = method.learner, method.options.slots
-
-    def embed(clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        z, u, v = [], [], []
-        for clip in clips[:2]:
-            features = learner.backbone(clip)
-            parts = time_slots(features, slots)
-            z.append(learner.head(pool(features)))
-            u.append(torch.stack([learner.head(parts[:, k]) for k in range(slots)], 1))
-        for clip in clips[2:]:
-            v.append(learner.head(pool(learner.backbone(clip))))
-        local = torch.stack([torch.stack(v[:slots], 1), torch.stack(v[slots:], 1)])
-        return torch.stack(z), torch.stack(u), local
-
-    return embed
-
-
 def student_step(way: Way, batch: int, device: torch.device, net: str, px: int) -> Callable:
     """Return a step of the student on `batch` labelled and as many unlabelled clips."""
     torch.manual_seed(0)
@@ -154,23 +122,3 @@ def student_step(way: Way, batch: int, device: torch.device, net: str, px: int) 
     plain = way.teachers != "frozen" or way.passes == "many"
     loss = six_passes(method, given) if plain else lambda: method(**given)["loss"]
     return optimised(method, loss)
-
-
-def six_passes(method: nn.Module, given: dict[str, Batch]) -> Callable[[], Tensor]:
-    """Return the student's loss as the official code computes it, one pool after the other."""
-    o = method.options
-
-    def loss() -> Tensor:
-        total: Tensor | float = 0.0
-        weights = {"labelled": o.weight_labelled, "unlabelled": o.weight_unlabelled}
-        for name, weight in weights.items():
-            batch = given[name]
-            q, s = method.learner(batch.clips[0]), method.score[batch.row][:, None]
-            p, r = (softmax(teacher(batch.clips[0]), 1) for teacher in method.teachers)
-            distance = (softmax(q, 1) - s * p - (1 - s) * r).square().sum(1).mean()
-            total = total + weight * distance
-            if name == "labelled":
-                total = total + cross_entropy(q, batch.label)
-        return total
-
-    return loss

@@ -7,10 +7,11 @@ memory.  Naive student: six forward passes, teachers that record gradients, cont
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 from common import Report, parser
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
 from tblib import losses
@@ -65,12 +66,31 @@ def optimised(method, loss_of):
     """Return a training step."""
     optimiser = torch.optim.AdamW(method.learner.parameters(), fused=True)
 
-    def step(_: int) -> None:
+    def step(_: int = 0) -> None:
         optimiser.zero_grad(set_to_none=True)
         loss_of().backward()
         optimiser.step()
 
     return step
+
+
+def ten_passes(method: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """Return a function that encodes every view by itself, as the official code does."""
+    learner, slots = method.learner, method.options.slots
+
+    def embed(clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        z, u, v = [], [], []
+        for clip in clips[:2]:
+            features = learner.backbone(clip)
+            parts = time_slots(features, slots)
+            z.append(learner.head(pool(features)))
+            u.append(torch.stack([learner.head(parts[:, k]) for k in range(slots)], 1))
+        for clip in clips[2:]:
+            v.append(learner.head(pool(learner.backbone(clip))))
+        local = torch.stack([torch.stack(v[:slots], 1), torch.stack(v[slots:], 1)])
+        return torch.stack(z), torch.stack(u), local
+
+    return embed
 
 
 def pretraining_steps(b: int, px: int) -> dict:
@@ -79,27 +99,37 @@ def pretraining_steps(b: int, px: int) -> dict:
     clips = torch.rand(10, b, 8, px, px, 3).movedim(-1, 2)
     ours, naive = Joint(profile), Joint(profile)
     naive.to(memory_format=torch.contiguous_format)
-    plain, slots, o = clips.contiguous(), profile.pretrain.slots, profile.pretrain
-
-    def ten_passes() -> Tensor:
-        learner, z, u, v = naive.learner, [], [], []
-        for clip in plain[:2]:
-            features = learner.backbone(clip)
-            parts = time_slots(features, slots)
-            z.append(learner.head(pool(features)))
-            u.append(torch.stack([learner.head(parts[:, k]) for k in range(slots)], 1))
-        for clip in plain[2:]:
-            v.append(learner.head(pool(learner.backbone(clip))))
-        v = torch.stack([torch.stack(v[:slots], 1), torch.stack(v[slots:], 1)])
-        return looped(torch.stack(z), torch.stack(u), v, (o.weight_ic, o.weight_ll, o.weight_gl))
-
+    plain, o, embed = clips.contiguous(), profile.pretrain, ten_passes(naive)
+    weights = (o.weight_ic, o.weight_ll, o.weight_gl)
     batch = Batch(clips, torch.zeros(b), torch.zeros(b))
     return {
-        "ten passes, losses in loops, contiguous": optimised(naive, ten_passes),
+        "ten passes, losses in loops, contiguous": optimised(
+            naive, lambda: looped(*embed(plain), weights)
+        ),
         "two passes, one Gram matrix, channels last (tblib)": optimised(
             ours, lambda: ours(batch)["loss"]
         ),
     }
+
+
+def six_passes(method: nn.Module, given: dict[str, Batch]) -> Callable[[], Tensor]:
+    """Return the student's loss as the official code computes it, one pool after the other."""
+    o = method.options
+
+    def loss() -> Tensor:
+        total: Tensor | float = 0.0
+        weights = {"labelled": o.weight_labelled, "unlabelled": o.weight_unlabelled}
+        for name, weight in weights.items():
+            batch = given[name]
+            q, s = method.learner(batch.clips[0]), method.score[batch.row][:, None]
+            p, r = (softmax(teacher(batch.clips[0]), 1) for teacher in method.teachers)
+            distance = (softmax(q, 1) - s * p - (1 - s) * r).square().sum(1).mean()
+            total = total + weight * distance
+            if name == "labelled":
+                total = total + cross_entropy(q, batch.label)
+        return total
+
+    return loss
 
 
 def student_steps(b: int, px: int, classes: int = 10) -> dict:
@@ -117,22 +147,14 @@ def student_steps(b: int, px: int, classes: int = 10) -> dict:
 
     ours, naive = method(), method()
     naive.to(memory_format=torch.contiguous_format).teachers.requires_grad_(True)
-    plain, o = [batch.clips[0].contiguous() for batch in batches], profile.student
-
-    def six_passes() -> Tensor:
-        s, total = naive.score[:, None], 0.0
-        weights = (o.weight_labelled, o.weight_unlabelled)
-        for clips, batch, weight in zip(plain, batches, weights, strict=True):
-            q = naive.learner(clips)
-            p, r = (softmax(teacher(clips), 1) for teacher in naive.teachers)
-            mixed = s * p + (1 - s) * r
-            total = total + weight * (softmax(q, 1) - mixed).square().sum(1).mean()
-            if batch is batches[0]:
-                total = total + cross_entropy(q, batch.label)
-        return total
-
+    plain = {
+        name: Batch(b.clips.contiguous(), b.label, b.row)
+        for name, b in zip(("labelled", "unlabelled"), batches, strict=True)
+    }
     return {
-        "teachers with gradients, six passes, contiguous": optimised(naive, six_passes),
+        "teachers with gradients, six passes, contiguous": optimised(
+            naive, six_passes(naive, plain)
+        ),
         "teachers without, four passes, channels last (tblib)": optimised(
             ours, lambda: ours(*batches)["loss"]
         ),

@@ -298,20 +298,20 @@ def test_bfloat16_gradients_of_small_maps_are_right(name, frames, px):
 
 
 @pytest.mark.parametrize(
-    "frames, width, kernel, stride, expected",
+    "size, kernel, stride, expected",
     [
-        (2, 7, (3, 3, 3), (1, 1, 1), True),
-        (3, 7, (3, 3, 3), (1, 1, 1), False),
-        (4, 1, (1, 3, 3), (1, 2, 2), True),
-        (4, 1, (1, 3, 3), (1, 1, 1), False),
-        (8, 32, (3, 7, 7), (1, 2, 2), False),
-        (1, 4, (1, 1, 1), (1, 2, 2), False),
+        ((2, 7, 7), (3, 3, 3), (1, 1, 1), True),
+        ((3, 7, 7), (3, 3, 3), (1, 1, 1), False),
+        ((4, 1, 1), (1, 3, 3), (1, 2, 2), True),
+        ((4, 4, 1), (1, 3, 3), (1, 2, 2), True),
+        ((4, 1, 4), (1, 3, 3), (1, 2, 2), True),
+        ((4, 1, 1), (1, 3, 3), (1, 1, 1), False),
+        ((8, 32, 32), (3, 7, 7), (1, 2, 2), False),
+        ((1, 4, 4), (1, 1, 1), (1, 2, 2), False),
     ],
 )
-def test_convolutions_that_bfloat16_gets_wrong_run_in_float32(
-    frames, width, kernel, stride, expected
-):
-    x, weight = torch.rand(2, 4, frames, width, width), torch.rand(8, 4, *kernel)
+def test_convolutions_that_bfloat16_gets_wrong_run_in_float32(size, kernel, stride, expected):
+    x, weight = torch.rand(2, 4, *size), torch.rand(8, 4, *kernel)
     assert unsound(x, weight, stride) == expected
     padding = tuple(k // 2 for k in kernel)
     exact = torch.conv3d(x, weight, None, stride, padding)

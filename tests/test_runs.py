@@ -257,3 +257,14 @@ def test_chapter_one_replaces_settings_only_when_it_ends(run):
     assert (run.dir / "config.json").read_text() == before
     again.save_metrics({})
     assert read_json(run.dir / "config.json")["seed"] == 5
+
+
+def test_a_run_card_outside_git_names_the_commit_it_is_told(monkeypatch):
+    def no_git(*_):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(cards, "_git", no_git)
+    monkeypatch.delenv("TB_COMMIT", raising=False)
+    assert cards.commit() == "unknown"
+    monkeypatch.setenv("TB_COMMIT", "0123456789ab")
+    assert cards.commit() == "0123456789ab"

@@ -2,9 +2,9 @@
 
 torch 2.11 leaves a 3-D convolution in bfloat16 to oneDNN.  On processors with AVX-512 BF16 the
 gradient of the weights is then garbage, up to 1e35 or NaN and sometimes a crash, when a map has
-fewer frames than the filter, or is narrower than a filter that strides.  Outputs and the gradient
-of the input are right.  Eight frames at 32 px never become so small in `tiny_r3d`; clips of four
-frames do, and `r3d_18` at any size with eight.
+fewer frames than the filter, or is lower or narrower than a filter that strides.  Outputs and the
+gradient of the input are right.  Eight frames at 32 px never become so small in `tiny_r3d`; clips
+of four frames do, and `r3d_18` at any size with eight.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch.overrides import TorchFunctionMode
 def unsound(x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool:
     """Say whether a convolution of maps `[N, C, T, H, W]` is one of those."""
     short = x.shape[2] < weight.shape[2]
-    narrow = x.shape[4] < weight.shape[4] and max(stride[1:]) > 1
-    return short or narrow
+    small = any(side < filt for side, filt in zip(x.shape[3:], weight.shape[3:], strict=True))
+    return short or (small and max(stride[1:]) > 1)
 
 
 class SoundConvolutions(TorchFunctionMode):

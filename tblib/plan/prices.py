@@ -92,7 +92,7 @@ class Prices:
 
         On top of what is kept come maps that are worked on: about one of the largest size, or six
         while a frozen network computes.  Their number was read off an H100, where the sum is then
-        within a tenth of what batches of 16 and more took; small ones took up to a fifth more.
+        within 3 % of what steps above 10 GB took; smaller ones took up to a fifth more.
         """
         kind = "other" if job.method in semi.METHODS else "pretrain"
         helpers = shelf.helpers(job.method)
