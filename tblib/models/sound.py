@@ -15,7 +15,13 @@ from torch.overrides import TorchFunctionMode
 
 
 def unsound(x: Tensor, weight: Tensor, stride: tuple[int, ...]) -> bool:
-    """Say whether a convolution of maps `[N, C, T, H, W]` is one of those."""
+    """Say whether a convolution is one of those; a few that are right are taken for one as well.
+
+    Args:
+        x: maps `[N, C, T, H, W]`.
+        weight: filters `[C_out, C, kT, kH, kW]`.
+        stride: in T, H and W.
+    """
     short = x.shape[2] < weight.shape[2]
     small = any(side < filt for side, filt in zip(x.shape[3:], weight.shape[3:], strict=True))
     return short or (small and max(stride[1:]) > 1)
