@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 import torch
 
-from tblib import cards, timing
+from tblib import cards, runtime, timing
 from tblib.chapters import ROOT
 from tblib.io import write_json
 
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
+runtime.keep_freed_memory()
 
 
 def parser(text: str) -> argparse.ArgumentParser:
@@ -38,14 +39,21 @@ class Report:
         self.machine = machine() | {"rounds": rounds}
         print(", ".join(f"{key}: {value}" for key, value in self.machine.items()))
 
-    def gains(self, title: str, seconds: dict[str, list[float]], per_call: int, unit: str) -> None:
+    def gains(
+        self,
+        title: str,
+        seconds: dict[str, list[float]],
+        per_call: int,
+        unit: str,
+        clock: str = "CPU",
+    ) -> None:
         """Add a table: milliseconds, units per second, and gain over the first method."""
         won = timing.gains(seconds)
         rows = [
             {"name": name, "ms": 1e3 * statistics.median(values) / per_call, "gain": won[name]}
             for name, values in seconds.items()
         ]
-        self._add({"title": title, "unit": unit, "rows": rows})
+        self._add({"title": title, "unit": unit, "clock": clock, "rows": rows})
 
     def growth(self, title: str, what: str, seconds: dict[int, float], unit: str) -> None:
         """Add a table: milliseconds of each size, and relative to the smallest."""
@@ -72,7 +80,8 @@ def markdown(entry: dict[str, Any]) -> str:
         first = rows[0]["ms"]
         lines = [f"| {r['size']:,} | {r['ms']:.3g} | {r['ms'] / first:.1f} |" for r in rows]
     else:
-        head = f"| method | CPU ms per {unit} | {unit}s per CPU second | gain |"
+        clock = entry.get("clock", "CPU")
+        head = f"| method | {clock} ms per {unit} | {unit}s per {clock} second | gain |"
         head += "\n| :-- | --: | --: | --: |"
         lines = [
             f"| {r['name']} | {r['ms']:.1f} | {1e3 / r['ms']:.1f} | {_span(*r['gain'])} |"

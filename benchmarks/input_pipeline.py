@@ -1,7 +1,9 @@
-"""How fast do samples come? OpenCV and PIL per frame, decord and torchvision per clip, our cache.
+"""How fast do samples come? OpenCV and PIL per frame, decord or torchcodec per clip, our cache.
 
 Every method makes the same sample from the same files: a self-supervised one (10 clips of 16
-frames from 64 consecutive frames) and a supervised one (one clip of 8 frames).
+frames from 64 consecutive frames) and a supervised one (one clip of 8 frames).  The last one leaves
+cropping and colours to the training's device (`runtime.augment: device`): only what is left to the
+processor is counted.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from tblib.data.clips import RandomClip, SparseDense
 from tblib.data.loader import ClipSamples, Stream, collate, to_input
 from tblib.timing import compare
 
+TORCHCODEC = "torchcodec to the last frame, torchvision v2 per clip"
 VIEWS = {"self-supervised": SparseDense(16, 1, 4), "supervised": RandomClip(8, 2)}
 
 
@@ -67,6 +70,30 @@ def decord_v2(path: Path, views, px: int, seed: int) -> torch.Tensor:
     reader = decord.VideoReader(str(path), width=171, height=128, num_threads=1)
     index = views.indices(len(reader), np.random.default_rng(seed))
     frames = torch.from_numpy(reader.get_batch(range(int(index.max()) + 1)).asnumpy())
+    return per_clip(frames.permute(0, 3, 1, 2), index, px, seed)
+
+
+def torchcodec_v2(path: Path, views, px: int, seed: int) -> torch.Tensor:
+    """Decode up to the last wanted frame by torchcodec; torchvision v2, once per clip."""
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(str(path), num_ffmpeg_threads=1)
+    index = views.indices(len(decoder), np.random.default_rng(seed))
+    return per_clip(decoder.get_frames_in_range(0, int(index.max()) + 1).data, index, px, seed)
+
+
+def torchcodec_works() -> bool:
+    """Say whether torchcodec is installed and finds its FFmpeg libraries; it is no requirement."""
+    try:
+        import torchcodec.decoders  # noqa: F401
+    except (ImportError, OSError, RuntimeError) as error:
+        print(f"without torchcodec: {str(error).strip().splitlines()[0]}")
+        return False
+    return True
+
+
+def per_clip(frames: torch.Tensor, index: np.ndarray, px: int, seed: int) -> torch.Tensor:
+    """Augment the clips `[V, T]` of frames `[N, 3, h, w]` by torchvision v2."""
     torch.manual_seed(seed)
     augment = v2.Compose(
         [
@@ -77,17 +104,25 @@ def decord_v2(path: Path, views, px: int, seed: int) -> torch.Tensor:
             v2.RandomErasing(0.5),
         ]
     )
-    return torch.stack([augment(frames[view].permute(0, 3, 1, 2)) for view in index])
+    return torch.stack([augment(frames[view]) for view in index])
 
 
 def ours(paths: list[Path], folder: Path, views, px: int):
-    """Return a function that makes a sample from the cache, up to the float clips."""
+    """Return two functions that make a sample from the cache.
+
+    The first goes up to the float clips, the second up to what is sent to the device.
+    """
     table = pd.DataFrame({"video": [p.name for p in paths], "path": [str(p) for p in paths]})
     videos = SimpleNamespace(name="bench", root=folder, table=table)
     frames = cache.build(videos, 128, folder / "cache", workers=1)
     stream = Stream("train", 1, views, Augment(px, 0.5, 0.5, erase=0.5))
-    samples = ClipSamples(frames, np.zeros(len(paths), np.int64), stream, 0)
-    return lambda number: to_input(collate([samples[number, 0, number % len(paths)]])[0])
+    labels = np.zeros(len(paths), np.int64)
+
+    def batch(number: int, leave_uncut: bool):
+        samples = ClipSamples(frames, labels, stream, 0, leave_uncut)
+        return collate([samples[number, 0, number % len(paths)]])[0]
+
+    return lambda number: to_input(batch(number, False)), lambda number: batch(number, True)
 
 
 def main() -> None:
@@ -122,13 +157,16 @@ def measure(report: Report, title: str, paths: list[Path], folder: Path, views, 
     def each(make):
         return lambda turn: [make(path, views, o.px, turn) for path in paths]
 
-    cached = ours(paths, folder, views, o.px)
+    def in_turn(make):
+        return lambda turn: [make(turn * len(paths) + i) for i in range(len(paths))]
+
+    whole, uncut = ours(paths, folder, views, o.px)
     methods = {
         "OpenCV to the end, PIL per frame": each(opencv),
         "decord to the last frame, torchvision v2 per clip": each(decord_v2),
-        "tblib: cached frames, one crop and colour matrix": lambda turn: [
-            cached(turn * len(paths) + i) for i in range(len(paths))
-        ],
+        **({TORCHCODEC: each(torchcodec_v2)} if torchcodec_works() else {}),
+        "tblib: cached frames, one crop and colour matrix": in_turn(whole),
+        "tblib, augmented on the device: what the processor does": in_turn(uncut),
     }
     report.gains(title, compare(methods, o.rounds), len(paths), "sample")
 

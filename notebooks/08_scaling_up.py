@@ -64,9 +64,8 @@ plot.use_book_style()
 # ## What limits a step
 #
 # A training step is a short chain: clips are read and augmented, moved to the device, passed
-# forwards and backwards, and the weights are updated.  Somebody is always waiting for somebody.
-# Making the fast part faster gains nothing, so the first question is not *how do I speed it up*
-# but *who waits*.  Here is a step of the joint pretraining taken apart.
+# forwards and backwards, and the weights are updated.  Making the fast part faster gains nothing, so
+# the first question is *who waits*.  Here is a step of the joint pretraining taken apart.
 #
 # We count **CPU time** of this process, so that a busy neighbour does not appear in the numbers,
 # and let methods that are compared take turns.  The settings are those of `smoke` whatever your
@@ -125,7 +124,8 @@ plot.time_shares(parts)
 #
 # More processes than $t_\text{load} / t_\text{train}$ gain nothing.  On a CPU the network is the slow
 # side, so the small profiles have none.  A GPU is hundreds of times faster than one core and the
-# loader is not: there the first bar is the one to look at.
+# loader is not: there the first bar is the one to look at.  With few cores beside it,
+# `runtime.augment: device` leaves crops and colours to the GPU.
 #
 # ## Decode once
 #
@@ -279,7 +279,9 @@ about.loc[["device", "threads used", "torch", "commit", "date", "rounds"]].T
 # %% tags=["nbval-check-output"]
 SHORT = {
     "decord to the last frame, torchvision v2 per clip": "decord, per clip",
+    "torchcodec to the last frame, torchvision v2 per clip": "torchcodec",
     "tblib: cached frames, one crop and colour matrix": "cached frames",
+    "tblib, augmented on the device: what the processor does": "on the device",
     "losses by one Gram matrix (tblib)": "one Gram matrix",
     "two passes, one Gram matrix, channels last (tblib)": "two passes, …",
     "teachers without, four passes, channels last (tblib)": "without, …",

@@ -139,6 +139,9 @@ class Runtime(Section):
     # Fuse operations of the backbones by torch.compile: faster steps after a slow start, other
     # rounding. Worth it in trainings of many minutes on a GPU, see benchmarks/README.md.
     compile: bool = False
+    # Where clips are cropped and recoloured: by the loader, or in batches by the device, for a GPU
+    # with too few processor cores to feed it. Results differ in rounding.
+    augment: Literal["loader", "device"] = "loader"
     checkpoint_every: Steps = 200
     # Starts each training on several processes, e.g. "torchrun --standalone --nproc-per-node=4".
     launch: str = ""

@@ -122,6 +122,7 @@ def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
         watch=partial(_note_accuracy, run, place / "curve.jsonl"),
         workers=c.runtime.workers,
         compile=c.runtime.compile,
+        augment_on_device=c.runtime.augment == "device",
     )
 
 

@@ -35,6 +35,7 @@ def digest(run: Run, job: Job) -> str:
             c.runtime.threads,
             c.runtime.launch,
             c.runtime.compile,
+            c.runtime.augment,
             described,
             inputs,
             frames,

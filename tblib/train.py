@@ -32,6 +32,7 @@ class Plan:
     `watch(step, learner)` is called every `watch_every` steps with the learner in eval mode; it
     may measure, not change.  `workers` processes prepare batches (0: this one); results stay.
     `compile` fuses the operations of every backbone, the teachers' too; results change in rounding.
+    `augment_on_device` leaves cropping and colours to the device; they change in rounding as well.
     """
 
     steps: int
@@ -44,6 +45,7 @@ class Plan:
     watch: Callable[[int, nn.Module], None] | None = None
     workers: int = 0
     compile: bool = False
+    augment_on_device: bool = False
 
     @property
     def log_every(self) -> int:
@@ -121,7 +123,8 @@ def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:
     streams = method.streams()
     loaders: list[DataLoader] = []
     for number, stream in enumerate(streams.values()):
-        samples = ClipSamples(videos.cache, videos.labels, stream, plan.seed + 7919 * number)
+        seed, uncut = plan.seed + 7919 * number, plan.augment_on_device
+        samples = ClipSamples(videos.cache, videos.labels, stream, seed, uncut)
         whole = loader(samples, videos.rows(stream.pool), first, plan.steps, plan.workers)
         loaders.append(workers.loaders(distributed.own_part(whole)))
     with workers.begun(loaders) as begun:

@@ -8,6 +8,7 @@ from tblib.data.augment import (
     Augment,
     centre_crop,
     colour_matrix,
+    draw_box,
     erase_box,
     hue_rotation,
     recolour,
@@ -94,7 +95,7 @@ def test_colour_draws_vary_and_stay_in_range():
 def test_erase_fills_one_box_in_every_frame_and_spares_the_original():
     frames = np.zeros((4, 24, 24, 3), np.uint8)
     for seed in range(30):
-        out = erase_box(frames, rng(seed))
+        out = erase_box(frames, draw_box(24, rng(seed)))
         rows, columns = np.nonzero(out[0, :, :, 0])
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         assert 24 // 6 <= height <= 24 // 3

@@ -2,7 +2,8 @@
 
 All colour changes are folded into a single 3×4 matrix per clip, applied together with the crop on
 channels-last uint8.  That is about twenty times cheaper than a chain of per-frame colour operators
-and is what makes the input pipeline disappear next to training.
+and is what makes the input pipeline disappear next to training.  What is drawn (`Choice`) is kept
+apart from how it is applied: here by OpenCV, in `on_device` to a whole batch on the accelerator.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import cv2
 import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114])
+TO_GREY = np.tile(LUMA, (3, 1))  # times a colour: its luminance in every channel
 TO_YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+FROM_YIQ = np.linalg.inv(TO_YIQ)
+MID_GREY = 127
 
 
 @dataclass(frozen=True)
@@ -47,21 +51,56 @@ class Augment:
         Returns:
             uint8 `[T, px, px, 3]`.
         """
-        height, width = frames.shape[1:3]
+        return apply(self.draw(frames.shape, rng), frames, self.px)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Choice:
+        """Draw everything that is random about one clip of `shape` `[T, h, w, 3]`."""
+        frames, height, width = shape[:3]
         share = rng.uniform(self.crop_min, 1.0)
         crop_h, crop_w = max(round(share * height), 1), max(round(share * width), 1)
         top = int(rng.integers(height - crop_h + 1))
         left = int(rng.integers(width - crop_w + 1))
-        out = resize(frames[:, top : top + crop_h, left : left + crop_w], self.px)
-        if rng.random() < self.flip:
-            out = mirrored(out)
-        if self.jitter > 0:
-            out = recolour(out, colour_matrix(rng, self.jitter))
-        if rng.random() < self.erase:
-            out = erase_box(out, rng)
-        if self.flicker:
-            out = flicker(out, rng)
-        return out
+        return Choice(
+            crop=(top, left, crop_h, crop_w),
+            mirror=rng.random() < self.flip,
+            colour=colour_matrix(rng, self.jitter) if self.jitter > 0 else None,
+            box=draw_box(self.px, rng) if rng.random() < self.erase else None,
+            flicker=flicker_matrices(rng, frames) if self.flicker else None,
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was drawn for one clip, in the order in which it is applied.
+
+    Attributes:
+        crop: top, left, height, width in pixels of the source.
+        mirror: whether left and right are swapped.
+        colour: `[3, 4]`, a matrix for `recolour`, or None.
+        box: top, left, height, width of the grey box in pixels of the output, or None.
+        flicker: `[T, 3, 4]`, a matrix for every frame, or None.
+    """
+
+    crop: tuple[int, int, int, int]
+    mirror: bool
+    colour: np.ndarray | None
+    box: tuple[int, int, int, int] | None
+    flicker: np.ndarray | None
+
+
+def apply(choice: Choice, frames: np.ndarray, px: int) -> np.ndarray:
+    """Apply what was drawn to a clip uint8 `[T, h, w, 3]`; return uint8 `[T, px, px, 3]`."""
+    top, left, height, width = choice.crop
+    out = resize(frames[:, top : top + height, left : left + width], px)
+    if choice.mirror:
+        out = mirrored(out)
+    if choice.colour is not None:
+        out = recolour(out, choice.colour)
+    if choice.box is not None:
+        out = erase_box(out, choice.box)
+    if choice.flicker is not None:
+        out = flicker(out, choice.flicker)
+    return out
 
 
 def centre_crop(frames: np.ndarray, px: int, share: float = 0.8) -> np.ndarray:
@@ -108,9 +147,8 @@ def colour_matrix(rng: np.random.Generator, strength: float) -> np.ndarray:
         float `[3, 4]` for `recolour`.
     """
     brightness, contrast, saturation = 1 + 0.5 * strength * rng.uniform(-1, 1, 3)
-    grey = np.tile(LUMA, (3, 1))
     saturation = 0.0 if rng.random() < 0.3 * strength else saturation
-    colour = saturation * np.eye(3) + (1 - saturation) * grey
+    colour = saturation * np.eye(3) + (1 - saturation) * TO_GREY
     linear = (
         brightness * contrast * colour @ hue_rotation(0.4 * np.pi * strength * rng.uniform(-1, 1))
     )
@@ -124,32 +162,41 @@ def hue_rotation(angle: float) -> np.ndarray:
     """Turn the chroma plane of YIQ by `angle` radians; grey stays grey."""
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    return np.linalg.inv(TO_YIQ) @ turn @ TO_YIQ
+    return FROM_YIQ @ turn @ TO_YIQ
 
 
-def flicker(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Recolour each frame by its own draw: brightness ±32 levels, saturation 0.5 … 1.5, grey 0.2.
+def flicker(frames: np.ndarray, matrices: np.ndarray) -> np.ndarray:
+    """Recolour each frame of `[T, h, w, 3]` by its own matrix of `[T, 3, 4]`."""
+    pairs = zip(frames, matrices, strict=True)
+    return np.concatenate([recolour(frame[None], matrix) for frame, matrix in pairs])
+
+
+def flicker_matrices(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """Draw a colour matrix per frame: brightness ±32 levels, saturation 0.5 … 1.5, grey 0.2.
+
+    Returns:
+        float `[T, 3, 4]` for `recolour`.
 
     Source: the official code of temporal transformations (Jenni et al., ECCV 2020) for R3D.
     """
-    brightness = rng.uniform(-32, 32, len(frames))
-    saturation = rng.uniform(0.5, 1.5, len(frames))
-    saturation[rng.random(len(frames)) < 0.2] = 0.0
-    grey = np.tile(LUMA, (3, 1))
-    matrices = [
-        np.hstack([s * np.eye(3) + (1 - s) * grey, np.full((3, 1), b)])
-        for s, b in zip(saturation, brightness, strict=True)
-    ]
-    return np.concatenate(
-        [recolour(frame[None], matrix) for frame, matrix in zip(frames, matrices, strict=True)]
-    )
+    brightness = rng.uniform(-32, 32, frames)
+    saturation = rng.uniform(0.5, 1.5, frames)
+    saturation[rng.random(frames) < 0.2] = 0.0
+    share = saturation[:, None, None]
+    offset = np.broadcast_to(brightness[:, None, None], (frames, 3, 1))
+    return np.concatenate([share * np.eye(3) + (1 - share) * TO_GREY, offset], 2)
 
 
-def erase_box(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fill one box, a sixth to a third of the side, with mid-grey in every frame."""
-    px = frames.shape[1]
+def draw_box(px: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Draw a box, a sixth to a third of the side: top, left, height, width in pixels."""
     height, width = (int(px * rng.uniform(1 / 6, 1 / 3)) for _ in range(2))
     top, left = int(rng.integers(px - height + 1)), int(rng.integers(px - width + 1))
+    return top, left, height, width
+
+
+def erase_box(frames: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Fill a box (top, left, height, width in pixels) with mid-grey in every frame."""
+    top, left, height, width = box
     frames = frames.copy()
-    frames[:, top : top + height, left : left + width] = 127
+    frames[:, top : top + height, left : left + width] = MID_GREY
     return frames

@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from .augment import Augment
 from .cache import FrameCache
 from .clips import Views
+from .on_device import Uncut, cut, stack, uncut
 
 
 @dataclass(frozen=True)
@@ -82,18 +83,32 @@ def _order(seed: int, epoch: int, n: int) -> np.ndarray:
 
 
 class ClipSamples(Dataset):
-    """Cuts and augments the clips of one sample, addressed as (step, position, row)."""
+    """Cuts and augments the clips of one sample, addressed as (step, position, row).
 
-    def __init__(self, cache: FrameCache, labels: np.ndarray, stream: Stream, seed: int):
+    `leave_uncut` only draws the augmentation and leaves the pixels to `to_device`.
+    """
+
+    def __init__(
+        self,
+        cache: FrameCache,
+        labels: np.ndarray,
+        stream: Stream,
+        seed: int,
+        leave_uncut: bool = False,
+    ):
         self.cache, self.labels, self.stream, self.seed = cache, labels, stream, seed
+        self.leave_uncut = leave_uncut
 
-    def __getitem__(self, address: tuple[int, int, int]) -> tuple[np.ndarray, int, int]:
-        """Return clips uint8 `[V, T, H, W, 3]`, label, row."""
+    def __getitem__(self, address: tuple[int, int, int]) -> tuple[np.ndarray | Uncut, int, int]:
+        """Return clips uint8 `[V, T, H, W, 3]` or what they are cut from, label, row."""
         step, position, row = address
         rng = np.random.default_rng([self.seed, step, position])
-        video = self.cache[row]
+        video, augment = self.cache[row], self.stream.augment
         index = self.stream.views.indices(len(video), rng)
-        clips = np.stack([self.stream.augment(video[view], rng) for view in index])
+        if self.leave_uncut:
+            clips = uncut(video, index, augment, rng)
+        else:
+            clips = np.stack([augment(video[view], rng) for view in index])
         return clips, int(self.labels[row]), int(row)
 
 
@@ -129,10 +144,15 @@ class _Once:
         return self.length
 
 
-def collate(samples: list[tuple[np.ndarray, int, int]]) -> tuple[torch.Tensor, ...]:
-    """Stack samples: clips uint8 `[B, V, T, H, W, 3]`, labels and rows `[B]`."""
+Collated = tuple[torch.Tensor | Uncut, torch.Tensor, torch.Tensor]
+
+
+def collate(samples: list[tuple[np.ndarray | Uncut, int, int]]) -> Collated:
+    """Stack samples: clips uint8 `[B, V, T, H, W, 3]` or uncut, labels and rows `[B]`."""
     clips, labels, rows = zip(*samples, strict=True)
-    return torch.from_numpy(np.stack(clips)), torch.tensor(labels), torch.tensor(rows)
+    uncut = isinstance(clips[0], Uncut)
+    together = stack(clips) if uncut else torch.from_numpy(np.stack(clips))
+    return together, torch.tensor(labels), torch.tensor(rows)
 
 
 def to_input(clips: torch.Tensor) -> torch.Tensor:
@@ -144,7 +164,14 @@ def to_input(clips: torch.Tensor) -> torch.Tensor:
     return clips.float().div_(255).movedim(-1, -4)
 
 
-def to_device(samples: tuple[torch.Tensor, ...], device: torch.device) -> Batch:
-    """Move one collated batch to the device as bytes and make it float there, views first."""
-    clips, label, row = (tensor.to(device, non_blocking=True) for tensor in samples)
-    return Batch(to_input(clips.transpose(0, 1).contiguous()), label, row)
+def to_device(samples: Collated, device: torch.device) -> Batch:
+    """Move one collated batch to the device as bytes and make it float there, views first.
+
+    An uncut batch is augmented there.
+    """
+    label, row = (tensor.to(device, non_blocking=True) for tensor in samples[1:])
+    if isinstance(samples[0], Uncut):
+        clips = cut(samples[0].to(device))
+    else:
+        clips = samples[0].to(device, non_blocking=True).transpose(0, 1)
+    return Batch(to_input(clips.contiguous()), label, row)

@@ -17,6 +17,7 @@ from .. import runtime
 from ..config import Profile
 from ..data import stores
 from ..data.augment import Augment
+from ..data.on_device import uncut
 from ..models import Classifier, backbone, parameter_count, resolve_precision
 
 BACKWARD = 2  # the backward pass costs two forward passes
@@ -120,7 +121,7 @@ def _step_seconds(config: Profile, batch: int, frames: int, px: int, device) -> 
 
 
 def load_seconds(config: Profile, frames: int) -> float:
-    """Measure the time to cut, augment and, for a JPEG cache, decode one clip."""
+    """Measure what a clip costs the loader: read or decode it, cut and augment it or only draw."""
     d, o = config.data, config.finetune
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (frames, 8, 8, 3), dtype=np.uint8)
@@ -130,7 +131,10 @@ def load_seconds(config: Profile, frames: int) -> float:
     augment, times = Augment(d.crop_px, o.crop_min, o.jitter, erase=0.25), []
     for _ in range(8):
         start = time.process_time()
-        clip = content if d.cache_format == "raw" else np.asarray(stores.JpegFrames(content))
-        augment(clip, rng)
+        clip = content if d.cache_format == "raw" else stores.JpegFrames(content)
+        if config.runtime.augment == "device":
+            uncut(clip, np.arange(frames)[None], augment, rng)
+        else:
+            augment(np.asarray(clip), rng)
         times.append(time.process_time() - start)
     return float(np.median(times))
