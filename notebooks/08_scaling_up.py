@@ -303,9 +303,8 @@ pd.DataFrame(
 Image(plot.small_png(plot.gain_bars(panels)))
 
 # %% [markdown]
-# Two lessons.  A quicker decoder alone gains nothing here, because augmenting frame by frame costs as
-# much as decoding; the gain comes from not decoding again *and* from recolouring a clip by one
-# matrix.  And a loss that is eight times as fast makes a step only a little faster: a gain counts by
+# Two lessons.  A quicker decoder alone gains little, because augmenting frame by frame costs as much
+# as decoding; the gain comes from not decoding again *and* from recolouring a clip by one matrix.  And a loss that is eight times as fast makes a step only a little faster: a gain counts by
 # the share of the whole that it touches (Amdahl's law).
 #
 # What grows with the data?  Cost should be linear in what is used, and flat in what is not.
