@@ -304,8 +304,10 @@ Image(plot.small_png(plot.gain_bars(panels)))
 
 # %% [markdown]
 # Two lessons.  A quicker decoder alone gains little, because augmenting frame by frame costs as much
-# as decoding; the gain comes from not decoding again *and* from recolouring a clip by one matrix.  And a loss that is eight times as fast makes a step only a little faster: a gain counts by
-# the share of the whole that it touches (Amdahl's law).
+# as decoding; the gain comes from not decoding again *and* from recolouring a clip by one matrix.
+# (*On the device* counts what is left to the processor.)  And a loss that is eight times as fast
+# makes a step only a little faster: a gain counts by the share of the whole that it touches
+# (Amdahl's law).
 #
 # What grows with the data?  Cost should be linear in what is used, and flat in what is not.
 
