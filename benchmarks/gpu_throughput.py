@@ -137,6 +137,9 @@ class Session:
             "workers": n,
             "alone": supplied(videos, n, self.device, None),
             "while training": supplied(videos, n, self.device, step),
+            "device augments, alone": supplied(videos, n, self.device, None, leave_uncut=True),
+            "device augments, one loader": supplied(videos, 1, self.device, step, leave_uncut=True),
+            "loader augments, one loader": supplied(videos, 1, self.device, step),
         }
 
     def larger(self) -> None:
@@ -183,11 +186,17 @@ class Videos:
         return self.videos[row]
 
 
-def supplied(videos: Videos, workers: int, device: torch.device, step: Callable | None) -> float:
+def supplied(
+    videos: Videos,
+    workers: int,
+    device: torch.device,
+    step: Callable | None,
+    leave_uncut: bool = False,
+) -> float:
     """Return videos per second that loaders bring to the GPU, alone or beside a training step."""
     batch, steps = 16, 24
     stream = Stream("train", batch, SparseDense(16, 1), Augment(112, 0.5, 0.5, erase=0.5))
-    samples = ClipSamples(videos, np.zeros(len(videos), np.int64), stream, 0)
+    samples = ClipSamples(videos, np.zeros(len(videos), np.int64), stream, 0, leave_uncut)
     supply = iter(loader(samples, np.arange(len(videos)), 0, steps, workers))
     for _ in range(4):
         to_device(next(supply), device)
