@@ -8,7 +8,7 @@ the mirror, are two small matrices per clip. Results differ from OpenCV's by rou
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,7 +17,11 @@ from torch import Tensor
 from .augment import MID_GREY, Augment
 
 
-class Uncut(NamedTuple):
+DRAWN = ("index", "crop", "mirror", "colour", "box", "flicker")
+
+
+@dataclass(frozen=True)
+class Uncut:
     """A batch before augmentation, or with NumPy arrays and without B, one sample of it.
 
     Attributes:
@@ -42,7 +46,9 @@ class Uncut(NamedTuple):
 
     def to(self, device: torch.device) -> Uncut:
         """Move all tensors; bytes stay bytes."""
-        return Uncut(*(t.to(device, non_blocking=True) for t in self[:-1]), self.px)
+        names = ("frames", *DRAWN)
+        moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        return replace(self, **moved)
 
 
 def uncut(
@@ -79,8 +85,9 @@ def stack(samples: list[Uncut]) -> Uncut:
     for place, sample in zip(frames, samples, strict=True):
         f, h, w, _ = sample.frames.shape
         place[:f, :h, :w] = torch.from_numpy(sample.frames)
-    rest = zip(*(s[1:-1] for s in samples), strict=True)
-    return Uncut(frames, *(torch.from_numpy(np.stack(part)) for part in rest), samples[0].px)
+    drawn = {name: np.stack([getattr(s, name) for s in samples]) for name in DRAWN}
+    tensors = {name: torch.from_numpy(values) for name, values in drawn.items()}
+    return Uncut(frames, **tensors, px=samples[0].px)
 
 
 def cut(batch: Uncut) -> Tensor:
@@ -93,8 +100,9 @@ def cut(batch: Uncut) -> Tensor:
 
 
 def _view(batch: Uncut, view: int) -> Tensor:
-    part = [tensor[:, view] for tensor in batch[1:-1]]
-    index, (top, left, height, width), mirror, colour, box, flicker = part[0], part[1].T, *part[2:]
+    drawn = (getattr(batch, name)[:, view] for name in DRAWN)
+    index, crop, mirror, colour, box, flicker = drawn
+    top, left, height, width = crop.T
     sample = torch.arange(len(index), device=index.device)[:, None]
     pixels = batch.frames[sample, index].movedim(-1, 2).float()  # [B, T, 3, h, w]
     rows = resizing(top, height, pixels.shape[3], batch.px)
