@@ -16,7 +16,6 @@ from torch import Tensor
 
 from .augment import MID_GREY, Augment
 
-
 DRAWN = ("index", "crop", "mirror", "colour", "box", "flicker")
 
 
