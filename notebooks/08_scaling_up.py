@@ -259,13 +259,13 @@ computing = {
 plot.gain_bars({"measured here, each against its plain form": computing})
 
 # %% [markdown]
-# A bar whose range touches the line is not a gain.  Which of the three counts most depends on the
-# network: in a large one the loss is nothing and the teachers are nearly half.
+# A bar whose range touches the line is no gain.  Which counts most depends on the network: in a large
+# one the loss is nothing and the teachers are nearly half.
 #
 # ## Recorded benchmarks
 #
-# Half a minute is not enough for careful numbers.  `benchmarks/` compares whole pipelines and whole
-# steps with the straightforward way, at the size of UCF101; the last recorded results:
+# Half a minute is too short for careful numbers.  `benchmarks/` compares whole pipelines and steps
+# with the straightforward way, at the size of UCF101; the last recorded results:
 
 # %% tags=["nbval-check-output"]
 names = ("input_pipeline", "training", "growth")
@@ -305,9 +305,8 @@ Image(plot.small_png(plot.gain_bars(panels)))
 # %% [markdown]
 # Two lessons.  A quicker decoder alone gains little, because augmenting frame by frame costs as much
 # as decoding; the gain comes from not decoding again *and* from recolouring a clip by one matrix.
-# (*On the device* counts what is left to the processor.)  And a loss that is eight times as fast
-# makes a step only a little faster: a gain counts by the share of the whole that it touches
-# (Amdahl's law).
+# (*On the device* counts what is left to the processor.)  And a loss eight times as fast makes a
+# step only a little faster: a gain counts by the share of the whole that it touches (Amdahl's law).
 #
 # What grows with the data?  Cost should be linear in what is used, and flat in what is not.
 
@@ -415,8 +414,8 @@ pd.DataFrame({"one process": one, "two processes": two}).round(5)
 print("first loss the same:", np.isclose(one[0], two[0], rtol=1e-4))
 
 # %% [markdown]
-# The first loss agrees to six digits.  Then the two drift apart, because sums are
-# taken in another order and Adam turns a gradient near zero into a whole step, up or down as rounding
+# The first loss agrees to six digits.  Then the two drift apart: sums are taken in another
+# order, and Adam turns a gradient near zero into a whole step, up or down as rounding
 # has it.  So the tests train in float64, where ten steps agree to eight digits.  For four GPUs a
 # profile says `runtime: {launch: "torchrun --standalone --nproc-per-node=4", workers: 4}`.
 #
