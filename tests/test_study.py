@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from tblib import checkpoint, shelf
+from tblib.data import stickactions
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.io import read_json, write_json
 from tblib.jobs import train_job
@@ -50,7 +51,7 @@ def profile(tmp_path, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("name", ["laptop-study", "ucf101-study"])
+@pytest.mark.parametrize("name", ["laptop-study", "orders-study", "ucf101-study"])
 def test_every_system_gets_the_same_steps_and_clips(name):
     c = load_profile(name)
     assert c.student.batch_labelled + c.student.batch_unlabelled == c.finetune.batch
@@ -68,6 +69,17 @@ def test_a_study_repeats_the_settings_of_the_chapters(name):
         "laptop-laptop", "laptop"))  # fmt: skip
     for section in ("data", "sticks", "model", "pretrain", "finetune", "similarity", "student"):
         assert getattr(study, section) == getattr(chapters, section)
+
+
+def test_the_study_of_orders_differs_in_its_classes_and_in_the_span_of_a_clip_only():
+    orders, stories = load_profile("orders-study"), load_profile("laptop-study")
+    assert len(orders.data.classes) == 20
+    assert {stickactions.FAMILY[name] for name in orders.data.classes[:10]} == {"persistent"}
+    assert set(orders.data.classes[10:]) == set(stickactions.FAMILY) - set(stickactions.CLASSES)
+    same = {"data": {"classes": None}, "finetune": {"clip": stories.finetune.clip}}
+    for section in ("data", "sticks", "model", "pretrain", "finetune", "similarity", "student"):
+        found = getattr(orders, section).model_copy(update=same.get(section, {}))
+        assert found == getattr(stories, section)
 
 
 def test_cells_have_names_of_their_own_and_jobs_too():

@@ -34,9 +34,9 @@ def count_videos(config: Profile) -> Videos:
 
     d, s = config.data, config.sticks
     if d.dataset == "stickactions" and d.root is None:
-        from ..data.stickactions import FAMILY
+        from ..data.stickactions import CLASSES
 
-        classes = len(d.classes or FAMILY)
+        classes = len(d.classes or CLASSES)
         train, test = (classes * g * s.clips_per_group for g in (s.train_groups, s.test_groups))
         each, shape, source = (s.frames_min + s.frames_max) / 2, 1.0, "from the settings"
     else:

@@ -124,7 +124,7 @@ def build(folder: Path, *, px: int = 64, train_groups: int = 10, test_groups: in
             `trainlist01.txt`, `testlist01.txt` and `dataset.json`.
         px: side length in pixels, a multiple of 2.
         frames: least and most frames of a video (25 a second).
-        classes: some of `CLASSES`; all without.
+        classes: some keys of `FAMILY`; `CLASSES` without.
         workers: processes.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 from tblib.errors import DataError, did_you_mean
 
 from . import render, truth
-from .scenes import CLASSES, FAMILY, Scene, compose
+from .scenes import FAMILY, Scene, compose
 
 LOOK, CLIP, NOISE, LENGTH = range(4)  # first word of the seeds
 
@@ -37,9 +37,9 @@ class Sample:
 
 
 def class_index(name: str) -> int:
-    if name not in CLASSES:
-        raise DataError(f"unknown StickActions class {name!r}; {did_you_mean(name, CLASSES)}.")
-    return CLASSES.index(name)
+    if name not in FAMILY:
+        raise DataError(f"unknown StickActions class {name!r}; {did_you_mean(name, FAMILY)}.")
+    return list(FAMILY).index(name)
 
 
 def numbers_for(purpose: int, name: str, *where: int) -> np.random.Generator:
@@ -64,7 +64,7 @@ def sample(class_name: str, *, px: int = 224, seed: int = 0, frames: int = 64) -
     """Make one video in memory, for figures.
 
     Args:
-        class_name: one of `CLASSES`.
+        class_name: a key of `FAMILY`.
         px: side length in pixels, a multiple of 2.
         seed: another seed is another actor, scene and execution.
         frames: number of frames.

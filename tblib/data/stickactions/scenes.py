@@ -9,10 +9,15 @@ import numpy as np
 from . import body, equipment, motion
 from .actions import PROGRAMS, Performance, perform
 from .look import Look, draw_look, shade
+from .orders import ORDERS
 from .shapes import Stage, bar, box, ellipse
 
 CLASSES: tuple[str, ...] = (*equipment.SCENES, *PROGRAMS)
-FAMILY: dict[str, str] = {c: "phased" if c in PROGRAMS else "persistent" for c in CLASSES}
+PHASED = PROGRAMS | ORDERS
+FAMILY: dict[str, str] = {
+    **dict.fromkeys(equipment.SCENES, "persistent"),
+    **dict.fromkeys(PHASED, "phased"),
+}
 CYCLE_STEPS = 8
 BALL = 0.075
 
@@ -44,7 +49,7 @@ def compose(name: str, look_rng, rng, frames: int) -> Scene:
     look, stage = draw_look(look_rng), Stage(frames)
     _background(stage, look)
     if FAMILY[name] == "phased":
-        joints, phase, meta, zoom = _phased(stage, PROGRAMS[name], look, rng)
+        joints, phase, meta, zoom = _phased(stage, PHASED[name], look, rng)
     else:
         joints, phase, meta, zoom = _persistent(stage, name, look, rng)
     camera, shot = _camera(frames, zoom, rng)
