@@ -33,7 +33,7 @@ plot.use_book_style()
 pd.set_option("display.max_colwidth", None)
 present = [
     name
-    for name in ("laptop-study", "ucf101-study")
+    for name in ("laptop-study", "orders-study", "ucf101-study")
     if name in reading.recorded()
 ]
 studies = [reading.load(name) for name in present or ["laptop-study"]]
@@ -123,16 +123,18 @@ each(lambda study: origin(study).rename("run card").to_frame())
 
 # %% [markdown]
 # **StickActions** is made so that the first link *can* hold: half of its classes are *persistent*,
-# any moment shows the action, and half are *phased*, told apart by the order of their moments.  The
-# **UCF101** part has nine real classes without known families.
+# any moment shows the action, and half are *phased*, told apart by the order of their moments.  In
+# **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
+# moments tell nothing; it has the main systems and the controls only.  The **UCF101** part has nine
+# real classes without known families.
 #
 # ## Statements that can fail
 #
 # These were written down, with their thresholds, before the study was run: whoever sees the numbers
 # first will find a statement that fits them.  H1 to H15 are older than any result; H16 to H20 were
 # added before the third study, when one seed of a transformations teacher had been seen.  The recorded
-# StickActions study is the fourth.  It repeats the third, whose results had been read, with longer
-# pretraining and nothing else changed.  The [design log](../book/design-log.md) tells why.
+# laptop-study is the fourth: the third, whose results had been read, with longer pretraining.  The
+# [design log](../book/design-log.md) tells why, and how the orders were chosen.
 
 # %% tags=["nbval-check-output"]
 pd.DataFrame(
@@ -149,9 +151,8 @@ pd.DataFrame(
 #
 # Frozen features first.  Two questions can be put to any pretraining: how well does a linear probe
 # tell the *classes* apart, and how well does a feature tell the *times* of one video apart?  The probe
-# sees all training labels, since it measures the feature and not a semi-supervised system.  For the
-# second question each short clip of a video has to find the clip of the same time in another random
-# augmentation.
+# sees all training labels, since it measures the feature only.  For the second question each short
+# clip of a video has to find the clip of the same time in another random augmentation.
 
 # %%
 METHODS = {
@@ -317,7 +318,7 @@ each(agreement)
 # %% [markdown]
 # ## Link 2: does the score see which?
 #
-# A dot is a test video with its mean score over the seeds, the diamond is the mean of the class.
+# A dot is a test video with its mean score over seeds, the diamond the mean of the class.
 
 
 # %%
@@ -391,7 +392,7 @@ each(mixtures)
 # ## Link 3: does weighting help?
 #
 # Now the students.  They differ only in what they are told about the unlabelled videos.  Large dots are
-# means, small dots are seeds; the dashed line is the student of the plain average.
+# means, small dots seeds; the dashed line is the plain average.
 
 # %%
 STUDENTS = {
@@ -501,7 +502,7 @@ def second_teachers(study):
 each(second_teachers)
 
 # %% [markdown]
-# If weighting by $s(v)$ has a use, it should be seen here first: there is more to choose between.
+# If weighting by $s(v)$ has a use, it should show here first: there is more to choose from.
 
 # %%
 each(short(tables.second_pair))
@@ -542,7 +543,7 @@ each(starts)
 each(short(tables.student_initialisations))
 
 # %% [markdown]
-# **How many labels.**  Unlabelled video should help most where labels are few.  The two smallest shares
+# **How many labels.**  Unlabelled video should help most where labels are few.  The smallest shares
 # are one and two videos a class, the two of one scene.
 
 # %%
@@ -681,12 +682,12 @@ for study in studies:
 # %% [markdown]
 # ### How to read it
 #
-# Start with the first link that does not hold.  A failure there explains the ones below it: weighting
+# Start with the first link that does not hold.  It explains the ones below: weighting
 # cannot help if the teachers are right about the same videos, and a good score is of no use between
 # teachers of which one is better everywhere.
 #
-# "Not supported" is not "refuted".  It says that the interval contains zero.  For the reweighted
-# against the average student, paired over seeds, it reaches this far to both sides:
+# "Not supported" is not "refuted": the interval contains zero.  For the reweighted
+# against the average student it reaches this far to both sides:
 
 # %% tags=["nbval-check-output"]
 for study in studies:
@@ -705,7 +706,7 @@ for study in studies:
             )
 
 # %% [markdown]
-# In the paper this difference is about three points.  Only where our interval reaches further than that
+# In the paper it is about three points.  Only where our interval reaches further
 # can this study not exclude an effect of the paper's size.
 #
 # ### What this does not say
