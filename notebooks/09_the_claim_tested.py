@@ -436,10 +436,14 @@ def p_text(p):
 
 
 def short(make, columns=("seeds", "%", " p t")):
-    """A table of the study, cut to the columns whose names end like this."""
+    """A table of what the study has, cut to the columns that end like this."""
 
     def shown(study):
         table = make(study).set_index("what")
+        means = [c for c in table if c.endswith("% mean")]
+        table = table.dropna(subset=means, how="all")
+        if len(table) < 2:
+            return None  # nothing to compare
         table = table[[c for c in table if c.endswith(columns)]]
         table = table.dropna(axis=1, how="all")
         tests = [c for c in table if c.endswith(" p t")]
@@ -534,7 +538,8 @@ def starts(study):
         }
         for cell, label in STARTS.items()
     }
-    return plot.accuracy_curves(curves) if any(curves.values()) else None
+    compared = sum(map(bool, curves.values()))
+    return plot.accuracy_curves(curves) if compared > 1 else None
 
 
 each(starts)
@@ -557,6 +562,8 @@ SWEEP = [
 
 def labels(study):
     """Top-1 over the share of labelled videos."""
+    if len(study.fractions) < 2:
+        return None
     return plot.label_curves(
         {
             STUDENTS[cell]: {f: study.top1(cell, f) for f in study.fractions}
