@@ -231,14 +231,20 @@ def studies(recorded: Path) -> str:
     return table([*columns, "device", "commit", "training code"], rows)
 
 
-def _study(name: str, recorded: Path) -> str:
-    """Write the main systems of one recorded study, with what was run in a sentence."""
-    study = reading.load(name, recorded / "study")
-    seeds = max(len(study.seeds(f)) for f in study.main)
-    what = study.title.split(": ", 1)[1]
-    said = f"{what[0].upper()}{what[1:]}: {seeds} seeds, mean ± half of the 95 % interval.\n"
-    kept = over_seeds(recorded, name).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
-    return f"{said}\n{kept}"  # on a phone a cell must not break there
+def _studies(recorded: Path) -> str:
+    """Write the main systems of every study; the second of a data set is opened by a click."""
+    parts, shown = [], set()
+    for name in reading.recorded(recorded / "study"):
+        study = reading.load(name, recorded / "study")
+        seeds = max(len(study.seeds(f)) for f in study.main)
+        what = study.title.split(": ", 1)[1]
+        said = f"{what[0].upper()}{what[1:]}: {seeds} seeds, mean ± half of the 95 % interval.\n"
+        kept = over_seeds(recorded, name).replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+        text = f"{said}\n{kept}"  # on a phone a cell must not break there
+        title = f"{name}: the main systems, over seeds"
+        parts.append(closed(title, text) if study.dataset in shown else text)
+        shown.add(study.dataset)
+    return "\n".join(parts)
 
 
 def results(run: Path, recorded: Path, folder: Path) -> str:
@@ -255,7 +261,7 @@ def results(run: Path, recorded: Path, folder: Path) -> str:
             "Top-1 accuracy on test videos, in percent; videos are counted, not clips. "
             "[Chapter 9](../notebooks/09_the_claim_tested.ipynb) judges what these numbers say.\n",
             "## The main systems, over seeds\n",
-            *(_study(each, recorded) for each in reading.recorded(recorded / "study")),
+            _studies(recorded),
             closed("What was run: trainings, times, device and code", studies(recorded)),
             "## One seed, all systems\n",
             "One run each, so differences of a few points mean nothing.\n",
