@@ -182,3 +182,10 @@ def test_a_small_picture_keeps_size_and_colours():
     full = io.BytesIO()
     fig.savefig(full, format="png")
     assert len(plot.small_png(fig)) < len(full.getvalue()) / 2
+
+
+def test_a_small_picture_keeps_eight_systems_apart():
+    """The pale dots of single seeds too: each has its colour, not the nearest frequent one."""
+    fig = plot.accuracy_over_seeds({"5 %": dict.fromkeys(map(str, range(8)), SEEDS)})
+    small = image.imread(io.BytesIO(plot.small_png(fig)))[..., :3]
+    assert np.abs(small - pixels(fig)[..., :3]).max(-1)[10:-10].max() < 0.2
