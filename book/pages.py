@@ -231,7 +231,7 @@ def studies(recorded: Path) -> str:
     return table([*columns, "device", "commit", "training code"], rows)
 
 
-def _studies(recorded: Path) -> str:
+def _main_systems(recorded: Path) -> str:
     """Write the main systems of every study; the second of a data set is opened by a click."""
     parts, shown = [], set()
     for name in reading.recorded(recorded / "study"):
@@ -261,7 +261,7 @@ def results(run: Path, recorded: Path, folder: Path) -> str:
             "Top-1 accuracy on test videos, in percent; videos are counted, not clips. "
             "[Chapter 9](../notebooks/09_the_claim_tested.ipynb) judges what these numbers say.\n",
             "## The main systems, over seeds\n",
-            _studies(recorded),
+            _main_systems(recorded),
             closed("What was run: trainings, times, device and code", studies(recorded)),
             "## One seed, all systems\n",
             "One run each, so differences of a few points mean nothing.\n",
