@@ -435,15 +435,21 @@ def p_text(p):
     return "–" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def measured(table):
+    """The rows that some seed has; None where less than two are left to compare."""
+    means = [c for c in table if c.endswith("% mean")]
+    table = table.dropna(subset=means, how="all")
+    return table if len(table) > 1 else None
+
+
 def short(make, columns=("seeds", "%", " p t")):
-    """A table of what the study has, cut to the columns that end like this."""
+    """A table of what was measured, cut to the columns that end like this."""
 
     def shown(study):
-        table = make(study).set_index("what")
-        means = [c for c in table if c.endswith("% mean")]
-        table = table.dropna(subset=means, how="all")
-        if len(table) < 2:
-            return None  # nothing to compare
+        table = measured(make(study))
+        if table is None:
+            return None
+        table = table.set_index("what")
         table = table[[c for c in table if c.endswith(columns)]]
         table = table.dropna(axis=1, how="all")
         tests = [c for c in table if c.endswith(" p t")]
@@ -754,8 +760,9 @@ run.save_metrics(
                 f"{study.name}: hypotheses", verdicts[study.name]
             ),
             **{
-                name: entry(f"{study.name}: {name}", make(study), NOTE)
+                name: entry(f"{study.name}: {name}", table, NOTE)
                 for name, make in kept.items()
+                if (table := measured(make(study))) is not None
             },
         }
         for study in studies
