@@ -459,6 +459,7 @@ def short(make, columns=("seeds", "%", " p t")):
     return shown
 
 
+# %%
 columns = ("seeds", "%", " p t", "steps", "clips")
 each(short(tables.teachers_by_reweighting, columns))
 
