@@ -228,6 +228,10 @@ pd.DataFrame(
 # the head in one batch: one mean for all, no name tags.  The loss falls later and less, and what it
 # learns is time.  This surprised us more than anything else in the book: the best-looking curve
 # belonged to the emptiest network.  Exercise 5 lets you see the shortcut.
+#
+# ### The three trainings
+#
+# They run side by side where the profile allows, and go on where they were stopped.
 
 # %%
 o = c.pretrain
