@@ -125,8 +125,8 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # **StickActions** is made so that the first link *can* hold: half of its classes are *persistent*,
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  In
 # **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
-# moments tell nothing; it has the main systems and the controls only.  The **UCF101** part has nine
-# real classes without known families.
+# moments tell nothing.  The **UCF101** part has nine real classes without known families.  Both have
+# the main systems and the controls only.
 #
 # ## Statements that can fail
 #
