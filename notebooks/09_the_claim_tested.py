@@ -448,12 +448,14 @@ def short(make, columns=("seeds", "%", " p t")):
         table = measured(make(study))
         if table is None:
             return None
-        table = table.set_index("what")
+        table = table.set_index("what").rename_axis(None)
         table = table[[c for c in table if c.endswith(columns)]]
-        table = table.dropna(axis=1, how="all")
-        tests = [c for c in table if c.endswith(" p t")]
-        table = table.assign(**{c: table[c].map(p_text) for c in tests})
-        return table.astype(object).where(table.notna(), "–")
+        table = table.dropna(axis=1, how="all").convert_dtypes()
+        for c in [c for c in table if c.endswith(" p t")]:
+            table[c] = table[c].map(p_text, na_action="ignore")
+            table = table.rename(columns={c: "p, " + c.removesuffix(" p t")})
+        table = table.astype(object).where(table.notna(), "–")
+        return table.replace(" ± ", "\u00a0±\u00a0", regex=True)
 
     return shown
 
