@@ -514,7 +514,8 @@ def second_teachers(study):
 each(second_teachers)
 
 # %% [markdown]
-# If weighting by $s(v)$ has a use, it should show here first.
+# If weighting by $s(v)$ has a use, it should show here, where teachers
+# differ more.
 
 # %%
 each(short(tables.second_pair))
