@@ -40,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_profile(study)
     study.add_argument("--run-dir", type=Path, help="where models go; default runs/<profile>")
     study.add_argument("--collect", action="store_true", help="only record what is finished")
+    study.add_argument("--join", nargs="+", type=Path, metavar="RECORD",
+                       help="run nothing, join the records of parts of the study")  # fmt: skip
     study.set_defaults(command=_study)
     plan = commands.add_parser("plan", help="graph, disk, memory and hours of a run; runs nothing")
     _add_profile(plan)
@@ -115,9 +117,13 @@ def _study(options: argparse.Namespace) -> None:
     from .io import held
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
+    from .study.join import join
     from .study.record import record
 
     profile = load_profile(options.profile, _overrides(options), options.seed)
+    if options.join:
+        print(join(profile, options.join))
+        return
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
         with held(folder / ".study.lock", f"the study in {folder}"), stopping.raising():

@@ -46,17 +46,21 @@ def record(config: Profile, folder: Path, results: Path = RESULTS) -> Path:
     return write_json(results / f"{config.name}.json", _head(config, run) | {"units": units})
 
 
+def settings(config: Profile) -> dict[str, Any]:
+    """Return a profile as recorded, without paths, which mean nothing elsewhere."""
+    found = config.model_dump(mode="json")
+    return found | {"data": found["data"] | {"root": None, "lists": None}}
+
+
 def _head(config: Profile, run: Run) -> dict[str, Any]:
     """Say what the study is about: settings, classes, test videos."""
     test = run.pool.rows("test")
-    settings = config.model_dump(mode="json")
-    settings["data"] |= {"root": None, "lists": None}  # a path means nothing elsewhere
     return {
         "kind": "study",
         "name": config.name,
         "title": config.title,
         "dataset": config.data.dataset,
-        "config": settings,
+        "config": settings(config),
         "classes": list(run.videos.classes),
         "families": run.families,
         "test": {
