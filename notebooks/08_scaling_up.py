@@ -131,8 +131,8 @@ plot.time_shares(parts)
 #
 # The usual loader opens the video file for each sample.  That is the most expensive way to get
 # eight frames: the frames before them have to be decoded too.  Chapter 1 decodes each file
-# once and keeps the frames, raw or as JPEG pictures of quality 90, in a file that is mapped into
-# memory.  The same clip in three ways:
+# once and keeps the frames, raw or as JPEG pictures of quality 90, in a file that gives any frame
+# directly.  The same clip in three ways:
 
 # %%
 row = int(rows[0])

@@ -35,7 +35,7 @@ def test_identical_frames_stay_identical(seed):
 @pytest.mark.parametrize("shape", [(6, 24, 32), (1, 16, 16), (4, 40, 17)])
 def test_shape_type_and_repeatability(shape):
     frames, augment = noise(*shape), Augment(16, 0.5, jitter=1.0, erase=0.5)
-    frames.flags.writeable = False  # as the cache's memory maps are
+    frames.flags.writeable = False  # nothing may be written into the input
     out = augment(frames, rng(4))
     assert out.shape == (shape[0], 16, 16, 3)
     assert out.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""All frames of a dataset, decoded once and kept as memory-mapped arrays.
+"""All frames of a dataset, decoded once and kept as arrays in files.
 
 `folder/<px>/<first two digits>/<sha256 of the video file>.npy` holds the uint8 frames
 `[N, h, w, 3]` of one video, `folder/<px>-jpeg90/…` the same as JPEG pictures.  The name follows
@@ -45,23 +45,19 @@ class FrameCache:
     def __len__(self) -> int:
         return len(self._files)
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Return the frames of table row `index`, uint8 `[N, h, w, 3]`.
-
-        Raw frames are a read-only memmap; JPEG frames are decoded when they are indexed.
+    def __getitem__(self, index: int) -> stores.Frames:
+        """Return the frames of table row `index`, uint8 `[N, h, w, 3]`, read when indexed.
 
         Raises:
             DataError: the file is gone, or changed since it was written.
         """
         try:
             place = Path(self._files[index])
-            sealed.check(place, place.stat().st_mtime_ns)
-            return stores.read(place, self.kind)
+            changed = place.stat().st_mtime_ns
+            sealed.check(place, changed)
+            return stores.read(place, self.kind, changed)
         except OSError as error:
-            raise DataError(
-                f"cached frames cannot be read ({error}); run the same command again and they are "
-                "decoded anew."
-            ) from None
+            raise DataError(stores.UNREADABLE.format(error)) from None
 
 
 def build(videos, px: int, folder: Path, workers: int = 2, kind: str = "raw") -> FrameCache:

@@ -2,10 +2,15 @@
 
 Both are a single `.npy` file that says itself whether it is whole, and both give any frames without
 reading the others.
+
+Raw frames could be used through a memory map of the file.  They are read by position instead: a
+map made for each clip costs more than the clip (a page fault for every 4 kB), maps that are kept
+hold an open file each, and where a file became shorter a map ends the process without a word.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -19,14 +24,72 @@ OPTIONS = [
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 BYTES_PER_PIXEL = {"raw": 3.0, "jpeg": 0.28}  # jpeg: measured on 10 UCF101 clips at 128 px
+UNREADABLE = (
+    "cached frames cannot be read ({}); run the same command again and they are decoded anew."
+)
 HEADER = 3  # N, h, w, then N + 1 offsets, all int64
 
 
-class JpegFrames:
-    """Frames uint8 `[N, h, w, 3]` that are decoded when asked for, each at most once."""
+class Frames:
+    """Frames uint8 `[N, h, w, 3]` of one file, read when they are indexed along the first axis.
+
+    `frames[:]` or `np.asarray(frames)` reads them all into an array.
+    """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
+    shape: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, which) -> np.ndarray:
+        """Return one frame `[h, w, 3]` for an integer, several for a slice or an index array.
+
+        Raises:
+            DataError: the file is gone, was cut or is damaged.
+        """
+        index = np.arange(len(self))[which]
+        out = np.empty((index.size, *self.shape[1:]), np.uint8)
+        self._fill(out, index.ravel().tolist())
+        return out.reshape(*index.shape, *self.shape[1:])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """Read all frames."""
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    def _fill(self, out: np.ndarray, wanted: list[int]) -> None:
+        raise NotImplementedError
+
+
+class RawFrames(Frames):
+    """Frames that lie in their file as they are."""
+
+    def __init__(self, path: Path, changed: int):
+        self.path = path
+        self.shape, self._start = _layout(path, changed)
+
+    def _fill(self, out: np.ndarray, wanted: list[int]) -> None:
+        size = int(np.prod(self.shape[1:]))
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                for picture, at in zip(out, wanted, strict=True):
+                    file.seek(self._start + at * size)
+                    if file.readinto(picture) != size:
+                        raise OSError(f"{self.path} ends before frame {at}")
+        except OSError as error:
+            raise DataError(UNREADABLE.format(error)) from None
+
+
+@lru_cache(maxsize=1 << 16)
+def _layout(path: Path, changed: int) -> tuple[tuple[int, ...], int]:
+    """Return the shape of the frames and where the first begins, read once for each change."""
+    content = np.load(path, mmap_mode="r")
+    return content.shape, content.offset
+
+
+class JpegFrames(Frames):
+    """Frames that are decoded when asked for, each at most once."""
 
     def __init__(self, content: np.ndarray):
         self.shape = (*_numbers(content, 0, HEADER).tolist(), 3)
@@ -34,21 +97,9 @@ class JpegFrames:
         self._bytes = np.asarray(content)[8 * (HEADER + len(self) + 1) :]
         self._decoded: dict[int, np.ndarray] = {}
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, which) -> np.ndarray:
-        """Return one frame `[h, w, 3]` for an integer, several for a slice or an index array."""
-        index = np.arange(len(self))[which]
-        if index.ndim == 0:
-            return self._frame(int(index))
-        chosen = [self._frame(at) for at in index.ravel().tolist()]
-        stacked = np.stack(chosen) if chosen else np.empty((0, *self.shape[1:]), np.uint8)
-        return stacked.reshape(*index.shape, *self.shape[1:])
-
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """Decode all frames."""
-        return self[:] if dtype is None else self[:].astype(dtype)
+    def _fill(self, out: np.ndarray, wanted: list[int]) -> None:
+        for picture, at in zip(out, wanted, strict=True):
+            picture[:] = self._frame(at)
 
     def _frame(self, at: int) -> np.ndarray:
         if at not in self._decoded:
@@ -82,10 +133,11 @@ def encode(frames: np.ndarray, kind: str) -> np.ndarray:
     return np.concatenate([numbers.view(np.uint8), *pictures])
 
 
-def read(path: str | Path, kind: str) -> np.ndarray | JpegFrames:
-    """Open a cache file: a read-only memmap, or frames that are decoded when asked for."""
-    content = np.load(path, mmap_mode="r")
-    return content if kind == "raw" else JpegFrames(content)
+def read(path: Path, kind: str, changed: int) -> Frames:
+    """Open a cache file; `changed` is its time of change in nanoseconds."""
+    if kind == "raw":
+        return RawFrames(path, changed)
+    return JpegFrames(np.load(path, mmap_mode="r"))
 
 
 def intact_shape(path: Path, kind: str, px: int) -> tuple[int, ...] | None:

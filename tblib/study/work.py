@@ -27,7 +27,7 @@ from ..train import read_log
 
 @lru_cache(maxsize=4)
 def _run(config: str, folder: Path) -> Run:
-    """Open a unit once per worker; its frames stay mapped."""
+    """Open a unit once per worker."""
     return open_run(Profile.model_validate_json(config), folder, 2)
 
 

@@ -142,7 +142,7 @@ def built(tiny_root, tmp_path):
 
 def test_a_flipped_bit_in_the_cache_is_found_at_the_first_read_and_made_good(built):
     frames = built()
-    truth, place = np.array(frames[1]), Path(frames[1].filename)
+    truth, place = np.array(frames[1]), Path(frames[1].path)
     data = bytearray(place.read_bytes())
     data[len(data) // 2] ^= 1
     place.write_bytes(data)
@@ -155,7 +155,7 @@ def test_a_flipped_bit_in_the_cache_is_found_at_the_first_read_and_made_good(bui
 @pytest.mark.parametrize("gone", [".npy", ".sha256"])
 def test_a_cache_file_that_vanished_is_one_sentence_and_made_again(built, gone):
     frames = built()
-    truth, place = np.array(frames[0]), Path(frames[0].filename)
+    truth, place = np.array(frames[0]), Path(frames[0].path)
     sealed.check.cache_clear()
     place.with_suffix(gone).unlink()
     with pytest.raises(DataError, match="run the same command again"):
