@@ -263,8 +263,8 @@ for stage, hits in {"frozen": frozen, "finetuned": right}.items():
 # the same videos easy, so some distance is normal.  What surprised us was the second row.  The labels
 # ask both networks the same question, every weight may move, and what pretraining made different
 # wears off.  A method that lives on the difference between two teachers should be worried by a
-# small third column.  In the study of chapter 9, a teacher from an unrelated pretext task kept more
-# of its own opinion than $f_D$ did.
+# small third column.  In the StickActions study of chapter 9, a teacher from an unrelated pretext
+# task kept more of its own opinion than $f_D$ did; on UCF101 it did not.
 
 # %%
 card = load_classifier(run, "teacher_invariant")

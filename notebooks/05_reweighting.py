@@ -130,8 +130,8 @@ pd.Series({k: str(list(v)) for k, v in shapes.items()}, name="shape").to_frame()
 # %% [markdown]
 # ### The map decides
 #
-# Raw similarities crowd into a narrow band.  Used as they are, they would give nearly every video
-# the same weight.  The map $g$ is therefore the decisive free choice.  `rank` means: the share of the
+# Raw similarities lie near one.  Used as they are, they would believe the invariant teacher in nearly
+# every video.  The map $g$ is therefore the decisive free choice.  `rank` means: the share of the
 # training videos that are less similar.  `minmax` keeps distances, `logistic` is a soft switch at the
 # median, `identity` is no map at all.  Each is fitted on the training pool (no labels, no test
 # videos) and then applied to all.  What five videos from the least to the most similar would get:

@@ -172,8 +172,8 @@ for name, t in {"q [B, K]": q, "p_T [B, K]": p_mix, "loss []": total}.items():
 # %% [markdown]
 # A squared distance of probabilities never exceeds 2 and has a small gradient where the student is
 # sure, even if it is surely wrong.  The cross-entropy has neither limit.  So at the released weights,
-# about one half and one, labels easily drown the teachers while training is short.  Our first
-# students ended well below their own teachers for that reason.  The small profiles therefore distil
+# about one half and one, labels easily drown the teachers while training is short.  With them,
+# our students of 320 steps ended well below their own teachers.  The small profiles therefore distil
 # six times as strongly; the [design log](../book/design-log.md) has the trials, on validation groups.
 
 # %% [markdown]

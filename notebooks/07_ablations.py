@@ -205,7 +205,7 @@ pd.DataFrame(
 # Finding the last step needs several seeds and paired tests; a single run can only show that
 # everything works and how large the effects roughly are.
 #
-# In our own runs on StickActions, students of two teachers ended close together, whatever the weights.
+# In our own runs on the twenty classes of StickActions, students of two teachers ended close together, whatever the weights.
 # If you see the same here, do not conclude yet that the idea is wrong.  There are three explanations,
 # and each can be looked up.  The teachers may be right about the same videos, so that there is nothing
 # to choose (chapter 4, "exactly one right").  The mixture may have the same winner for every weight

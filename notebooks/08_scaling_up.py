@@ -500,7 +500,7 @@ print(plan(ucf101, run.dir / "scaling" / "ucf101", tflops=rate))
 
 # %% [markdown]
 # Read it from the top.  Does the cache fit the disk?  Does a step fit the card?  At 224 pixels and 40
-# videos a step does not fit 80 GB, which is why the profile names its two ways out, smaller crops or
+# videos a step does not fit 80 GB.  Ways out are smaller crops, which the profile names, or
 # several cards.  Do the loading processes keep up?  Only then look at the hours; nearly all of them
 # are pretraining.  Then, from disk to table:
 #

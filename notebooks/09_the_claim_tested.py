@@ -143,7 +143,7 @@ pd.DataFrame(
 ).set_index("")
 
 # %% [markdown]
-# The thresholds are about *means over seeds*, with Student's 95 % intervals.  "Reversed", a clear
+# Thresholds are about *means over seeds*, with Student's 95 % intervals.  "Reversed", a clear
 # difference against the claim, is a finding of its own.  Many tests find something by accident, so
 # Holm's correction over all p of a study stands beside each.
 #
@@ -184,8 +184,8 @@ each(plane)
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
 # distinctive one leave it.  *Upwards* is knowledge of classes.
 #
-# Both questions, put to each family.  In a persistent video there is no time to be known; finding it
-# there would be a leak.
+# Both questions, put to each family.  A persistent video has no time to be known; finding it would be
+# a leak.
 
 
 # %% tags=["nbval-check-output"]
@@ -214,7 +214,7 @@ def features_by_family(study):
 each(features_by_family)
 
 # %% [markdown]
-# If the link holds, which feature is better depends on the class.  The chart sorts the classes by
+# If the link holds, which feature is better depends on the class.  The chart sorts classes by
 # the difference of the two linear probes; lines are intervals over seeds.  The claim is that one
 # colour gathers at the top and the other at the bottom.
 
@@ -241,8 +241,8 @@ def probes(study):
 each(probes)
 
 # %% [markdown]
-# Finetuning on labels can undo what pretraining taught.  Here are the teachers with the larger
-# of the main shares of labels.
+# Finetuning on labels can undo what pretraining taught.  The teachers, with the larger main share
+# of labels:
 
 # %%
 TEACHERS = ("teacher_invariant", "teacher_distinctive")
@@ -318,7 +318,7 @@ each(agreement)
 # %% [markdown]
 # ## Link 2: does the score see which?
 #
-# A dot is a test video with its mean score over seeds, the diamond the mean of the class.
+# A dot is a test video with its mean score over seeds, the diamond its class.
 
 
 # %%
@@ -361,7 +361,7 @@ def definitions(study):
 each(definitions)
 
 # %% [markdown]
-# The hypotheses are about the default definition, declared in the profile, not about the best row.
+# Hypotheses are about the default definition, declared in the profile, not the best row.
 #
 # The cheapest test needs no student: mix the teachers' probabilities on the test videos, with the
 # score and with scores that know nothing.  `hindsight`: either teacher is right.
@@ -487,7 +487,7 @@ each(short(tables.score_definitions))
 each(short(tables.teacher_combinations))
 
 # %% [markdown]
-# ## The same questions to a pair that differs more
+# ## The same questions to another pair
 #
 # Recognising temporal transformations is a distinctive pretext of another sort: it has to notice
 # whether time runs forwards, jumps, or changes its speed.
@@ -514,8 +514,8 @@ def second_teachers(study):
 each(second_teachers)
 
 # %% [markdown]
-# If weighting by $s(v)$ has a use, it should show here, where teachers
-# differ more.
+# On StickActions these two teachers differ more than $f_I$ and $f_D$ do, on UCF101 about as much.  If
+# weighting has a use, it should show where teachers differ.
 
 # %%
 each(short(tables.second_pair))
@@ -557,8 +557,8 @@ each(starts)
 each(short(tables.student_initialisations))
 
 # %% [markdown]
-# **How many labels.**  Unlabelled video should help most where labels are few.  The smallest shares
-# are one and two videos a class, the two of one scene.
+# **How many labels.**  Unlabelled video should help most where labels are few.  StickActions'
+# smallest shares are one and two videos a class, the two of one scene.
 
 # %%
 SWEEP = [
@@ -698,11 +698,11 @@ for study in studies:
 # %% [markdown]
 # ### How to read it
 #
-# Start with the first link that does not hold.  It explains the ones below: weighting
+# Start with the first link that does not hold.  It explains those below: weighting
 # cannot help if the teachers are right about the same videos, and a good score is of no use between
 # teachers of which one is better everywhere.
 #
-# "Not supported" is not "refuted": the interval contains zero.  For the reweighted
+# "Not supported" is not "refuted": an interval contains the threshold.  For the reweighted
 # against the average student it reaches this far to both sides:
 
 # %% tags=["nbval-check-output"]
