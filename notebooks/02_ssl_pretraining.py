@@ -188,10 +188,11 @@ print(
 # untrained network can be worse than that: its random opinions are confident.
 
 # %%
+terms = 1 + 2 * (2 * c.pretrain.slots - 1)
 parts = {
-    "instance (15 terms)": (
+    f"instance ({terms} terms)": (
         losses.instance_contrast(z, v, c.pretrain.temperature),
-        15 * math.log(2 * z.shape[1] - 1),
+        terms * math.log(2 * z.shape[1] - 1),
     ),
     "local–local": (losses.local_local(v, tau), math.log(2 * v.shape[2] - 1)),
     "global–local": (losses.global_local(u, v, tau), math.log(v.shape[2])),
@@ -250,7 +251,7 @@ curves = run_jobs(run, jobs)
 
 # %%
 ic = {
-    n: curves[f"ssl_{n}"].assign(ic=curves[f"ssl_{n}"].ic / 15)
+    n: curves[f"ssl_{n}"].assign(ic=curves[f"ssl_{n}"].ic / terms)
     for n in ("invariant", "joint")
 }
 plot.training_curves(

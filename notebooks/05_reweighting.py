@@ -61,7 +61,8 @@ raw = reweight.raw_similarity(h)
 print(
     f"raw similarity from {raw.min():.3f} to {raw.max():.3f}, median {raw.median():.3f}"
 )
-s = reweight.fit_map(raw[pool_rows], c.similarity.map)(raw)
+g = reweight.fit_map(raw[pool_rows], c.similarity.map, c.similarity.temperature)
+s = g(raw)
 
 # %% [markdown]
 # The training video with the most similar clips, and the one with the least.  A square of the matrix

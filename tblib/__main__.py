@@ -50,18 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
     doctor = commands.add_parser("doctor", help="what is installed, found and missing")
     doctor.set_defaults(command=_doctor)
-    data = commands.add_parser("data", help="get videos; show, decode or verify those of a profile")
-    data.add_argument("action", choices=["info", "build", "verify", "get"])
-    data.add_argument(
-        "root", nargs="?", type=Path, help="verify: any folder; get: what, e.g. hmdb51"
-    )
-    data.add_argument("--to", type=Path, help="get: folder; default downloads/ of TB_DATA")
-    data.add_argument("--agree", action="store_true", help="get: the terms were read")
-    data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
-    data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
-    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
-    _add_profile(data)
-    data.set_defaults(command=_data)
+    _add_data(commands)
     train = commands.add_parser("train", help="take part in one training; `runtime.launch` uses it")
     train.add_argument("description", type=Path)
     train.set_defaults(command=_train)
@@ -74,6 +63,21 @@ def _parser() -> argparse.ArgumentParser:
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
         )
     return parser
+
+
+def _add_data(commands) -> None:
+    data = commands.add_parser("data", help="get videos; show, decode or verify those of a profile")
+    data.add_argument("action", choices=["info", "build", "verify", "get"])
+    data.add_argument(
+        "root", nargs="?", type=Path, help="verify: any folder; get: what, e.g. hmdb51"
+    )
+    data.add_argument("--to", type=Path, help="get: folder; default downloads/ of TB_DATA")
+    data.add_argument("--agree", action="store_true", help="get: the terms were read")
+    data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
+    data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
+    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
+    _add_profile(data)
+    data.set_defaults(command=_data)
 
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
@@ -170,7 +174,7 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "info":
         print(info.describe(videos, profile.data, profile.seed))
         return 0
-    d, home, jobs = profile.data, data_home() / "cache", profile.runtime.jobs
+    d, home, jobs = profile.data, data_home() / "cache", profile.runtime.decoders
     if options.action == "verify":
         folder = home / stores.folder_name(d.cache_px, d.cache_format)
         known = manifest.read(folder / cache.manifest_name(videos))
@@ -190,7 +194,9 @@ def _verify_root(options: argparse.Namespace) -> int:
     if options.action != "verify" or options.jobs < 1:
         raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
     record = options.manifest or verify.place(options.root, data_home())
-    text, bad = verify.summary(verify.check(options.root, record, options.jobs, options.renew))
+    text, bad = verify.summary(
+        verify.check(options.root, record, max(options.jobs, 2), options.renew)
+    )
     print(f"{text}; manifest: {record}")
     return 1 if bad else 0
 

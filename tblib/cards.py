@@ -135,6 +135,16 @@ def trainings(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def without_paths(config: dict[str, Any]) -> dict[str, Any]:
+    """Cut the paths in a dumped profile to file names: a folder here says nothing elsewhere."""
+    data, model = config["data"], config["model"]
+    labels, weights = (
+        Path(path or "").name or None for path in (data["label_list"], model["weights"])
+    )
+    data = data | {"root": None, "lists": None, "label_list": labels}
+    return config | {"data": data, "model": model | {"weights": weights}}
+
+
 def record(folder: Path, name: str) -> Path:
     """Keep metrics and run cards of a finished run as `results/<name>.json`.
 
@@ -166,8 +176,6 @@ def record(folder: Path, name: str) -> Path:
         "cards": cards,
         "metrics": metrics,
         "trainings": trainings(folder),
-        "config": config,
+        "config": without_paths(config),
     }
-    data = config["data"]  # a path of one machine says nothing to another
-    data |= {"root": None, "lists": None, "label_list": Path(data["label_list"] or "").name or None}
     return write_json(PROFILES.parent.parent / "results" / f"{name}.json", value)

@@ -128,6 +128,15 @@ class Study(Section):
         Literal["controls", "combinations", "initialisations", "definitions", "distillation"], ...
     ] = ()
 
+    @model_validator(mode="after")
+    def _each_unit_once(self) -> Study:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("study.seeds must not hold a seed twice")
+        shares = (*self.fractions, *self.sweep)
+        if len(set(shares)) < len(shares):
+            raise ValueError("study.fractions and study.sweep must not hold a share twice")
+        return self
+
 
 class Runtime(Section):
     """Where it runs. More jobs than one trains independent models side by side."""
@@ -145,6 +154,11 @@ class Runtime(Section):
     checkpoint_every: Steps = 200
     # Starts each training on several processes, e.g. "torchrun --standalone --nproc-per-node=4".
     launch: str = ""
+
+    @property
+    def decoders(self) -> int:
+        """Processes that draw or decode videos, before anything is trained."""
+        return max(self.jobs, self.workers)
 
 
 class Profile(Section):

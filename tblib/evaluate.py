@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,11 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import normalize, softmax
+from torch.utils.data import DataLoader, Dataset
 
 from .data.augment import centre_crop
 from .data.cache import FrameCache
 from .data.clips import UniformClips
-from .data.loader import to_input
+from .data.loader import EMPTY_POOL, to_input
+from .errors import ConfigError
 from .models import Classifier
 
 
@@ -30,6 +34,7 @@ def encode(
     device: torch.device,
     batch: int = 128,
     crop: float = 0.8,
+    workers: int = 0,
 ) -> Tensor:
     """Apply a network to evenly spaced centre-cropped clips of many videos.
 
@@ -37,25 +42,48 @@ def encode(
         function: maps clips `[N, 3, T, H, W]` to `[N, ...]`, e.g. a model in eval mode.
         rows: which videos of the table.
         views: n clips a video.
+        batch: clips per forward pass, rounded up to whole videos.
         crop: share of height and width that is kept.
+        workers: processes that read and cut the clips; they change the speed only.
 
     Returns:
         `[len(rows), n, ...]` on the CPU, float32.
+
+    Raises:
+        ConfigError: there is no video.
     """
-    outputs, pending = [], []
-    for row in rows:
-        video = cache[row]
-        pending += [centre_crop(video[index], px, crop) for index in views.indices(len(video))]
-        if len(pending) >= batch:
-            outputs.append(_forward(function, pending, device))
-            pending = []
-    if pending:
-        outputs.append(_forward(function, pending, device))
+    if len(rows) == 0:
+        raise ConfigError(EMPTY_POOL)
+    clips = DataLoader(
+        _Crops(cache, rows, views, px, crop),
+        batch_size=math.ceil(batch / views.n),
+        num_workers=workers,
+        collate_fn=torch.cat,
+        generator=torch.Generator(),  # the loader draws from it; the global one is the training's
+    )
+    outputs = [function(to_input(some.to(device))).float().cpu() for some in clips]
     return torch.cat(outputs).unflatten(0, (len(rows), views.n))
 
 
-def _forward(function, clips: list[np.ndarray], device: torch.device) -> Tensor:
-    return function(to_input(torch.from_numpy(np.stack(clips)).to(device))).float().cpu()
+@dataclass(frozen=True)
+class _Crops(Dataset):
+    """The centre-cropped clips of each video, uint8 `[n, T, px, px, 3]`."""
+
+    cache: FrameCache
+    rows: np.ndarray
+    views: UniformClips
+    px: int
+    crop: float
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: int) -> Tensor:
+        video = self.cache[self.rows[at]]
+        indices = self.views.indices(len(video))
+        return torch.from_numpy(
+            np.stack([centre_crop(video[index], self.px, self.crop) for index in indices])
+        )
 
 
 def clip_probabilities(model: Classifier, *args, **kwargs) -> Tensor:

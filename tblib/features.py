@@ -57,6 +57,7 @@ def features(
         run.device,
         c.evaluate.batch,
         crop,
+        c.runtime.workers,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import checkpoint, shelf
 from .cards import code_hash
+from .errors import MissingStage
 from .io import atomic_write, sha256
 from .models import resolve_precision
 from .runs import Run
@@ -16,7 +17,11 @@ from .systems import Job, scores
 
 
 def digest(run: Run, job: Job) -> str:
-    """Identify a training by its settings, the training code, the videos and its inputs."""
+    """Identify a training by its settings, the training code, the videos and its inputs.
+
+    Raises:
+        MissingStage: a model it needs is not finished.
+    """
     c = run.config
     used = ("data", "model", *shelf.sections(job.method))
     sections = {name: getattr(c, name).model_dump(mode="json") for name in used}
@@ -24,7 +29,7 @@ def digest(run: Run, job: Job) -> str:
     sections["model"]["precision"] = resolve_precision(c.model.precision, run.device.type)
     if c.model.weights is not None:
         sections["model"]["weights"] = sha256(c.model.weights.expanduser())
-    inputs = {name: checkpoint.model_card(run.folder(name))["sha256"] for name in job.needs}
+    inputs = {name: identity(run, name) for name in job.needs}
     frames = run.pool.cache.manifest.sha256.tolist()
     score = scores(run, job.score).tolist() if job.score else None
     described = asdict(job)
@@ -45,6 +50,17 @@ def digest(run: Run, job: Job) -> str:
         ]
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def identity(run: Run, name: str) -> str:
+    """Return the SHA-256 of a finished model.
+
+    Raises:
+        MissingStage: it is not there, or not finished.
+    """
+    if (card := checkpoint.model_card(run.folder(name))) is None:
+        raise MissingStage(f"{run.folder(name)} holds no finished model; train it first.")
+    return card["sha256"]
 
 
 def clear_if_other(folder: Path, mark: str) -> None:

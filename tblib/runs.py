@@ -77,9 +77,8 @@ class Run:
     def pool(self) -> Pool:
         """Decoded frames, labels and the role of each video."""
         d = self.config.data
-        frames = cache.build(
-            self.videos, d.cache_px, data_home() / "cache", self.config.runtime.jobs, d.cache_format
-        )
+        place, decoders = data_home() / "cache", self.config.runtime.decoders
+        frames = cache.build(self.videos, d.cache_px, place, decoders, d.cache_format)
         roles = splits.roles(
             self.videos.table, d.label_fraction, self.config.seed, d.val_groups, d.label_list,
             self.videos.missing,

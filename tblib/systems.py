@@ -163,5 +163,6 @@ def classify(run: Run, model: Classifier, rows: np.ndarray, n: int) -> torch.Ten
         c.data.crop_px,
         run.device,
         c.evaluate.batch,
+        workers=c.runtime.workers,
     )
     return evaluate.video_probabilities(clips)

@@ -100,7 +100,7 @@ def test_damaged_cache_file_is_named_and_rebuilt(videos, tmp_path, capsys, damag
     assert str(place) in capsys.readouterr().out
 
 
-def test_all_bad_files_are_counted_and_good_ones_kept(videos, tmp_path):
+def test_all_bad_files_are_counted_and_good_ones_kept(videos, tmp_path, monkeypatch):
     bad = [videos.table["path"][at] for at in range(7)]
     for path in bad:
         Path(path).write_bytes(b"")
@@ -110,7 +110,14 @@ def test_all_bad_files_are_counted_and_good_ones_kept(videos, tmp_path):
     assert message.startswith("7 of 16 videos cannot be read") and "[empty]" in message
     assert all(path in message for path in bad[:5]) and "2 more" in message
     assert len(digests(tmp_path / "c")) == 9
-    assert not list((tmp_path / "c").rglob("*.csv"))
+    for path in bad:
+        write_video(path, moving_frames(12, seed=len(path)))
+    looked, row = [], manifest.row
+    monkeypatch.setattr(
+        manifest, "row", lambda name, *rest: (looked.append(name), row(name, *rest))[1]
+    )
+    assert len(cache.build(videos, 24, tmp_path / "c", workers=1)) == 16
+    assert len(looked) == 7, "good files are not looked at again"
 
 
 def test_kill_and_rerun_gives_the_same_cache(videos, tmp_path):

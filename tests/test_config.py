@@ -63,6 +63,8 @@ def test_profile_from_a_yaml_path_is_named_after_its_file(tmp_path):
         ({"title.text": "x"}, ["title.text", "'title' is a value"]),
         ({"data.crop_px": 64}, ["data.crop_px must not exceed data.cache_px"]),
         ({"sticks.frames_min": 90}, ["sticks.frames_min must not exceed sticks.frames_max"]),
+        ({"study.seeds": [0, 1, 0]}, ["study.seeds must not hold a seed twice"]),
+        ({"study.fractions": [0.2], "study.sweep": [0.1, 0.2]}, ["must not hold a share twice"]),
         ({"pretrain.slots": 3}, ["pretrain.clip.frames must be a multiple of pretrain.slots"]),
     ],
 )

@@ -9,6 +9,7 @@ from torch import nn
 from tblib.data.augment import centre_crop
 from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
+from tblib.errors import ConfigError
 from tblib.evaluate import (
     accuracy,
     clip_probabilities,
@@ -55,6 +56,23 @@ def test_the_batch_size_does_not_change_results(batch):
     whole = encode(total, FakeCache(5), rows, VIEWS, 16, CPU, batch=10_000)
     torch.testing.assert_close(encode(total, FakeCache(5), rows, VIEWS, 16, CPU, batch), whole)
     assert whole.shape == (5, 10)
+
+
+def test_processes_that_cut_the_clips_change_nothing_and_draw_no_random_number():
+    def total(x):
+        return x.double().sum(dim=(1, 2, 3, 4))
+
+    torch.manual_seed(3)
+    drawn, rows = torch.rand(1), np.array([4, 0, 2])
+    torch.manual_seed(3)
+    alone, both = (encode(total, FakeCache(5), rows, VIEWS, 16, CPU, 12, workers=n) for n in (0, 2))
+    assert torch.equal(alone, both)
+    assert torch.equal(torch.rand(1), drawn)
+
+
+def test_no_video_at_all_is_one_sentence():
+    with pytest.raises(ConfigError, match="a pool of videos is empty; lower data.label_fraction"):
+        encode(nn.Flatten(), FakeCache(3), np.arange(0), VIEWS, 16, CPU)
 
 
 def test_features_are_pooled_backbone_outputs_without_gradient(model):

@@ -250,6 +250,13 @@ def test_projection_gives_unit_vectors_and_removes_what_all_rows_share():
     torch.testing.assert_close(head(h + 3.0), out, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("dim", "hidden"), [(512, 512), (2048, 128)])
+def test_the_head_has_the_released_widths(dim, hidden):
+    first, *_, last, _ = ProjectionHead(dim, 128).layers
+    assert (first.in_features, first.out_features) == (dim, hidden)
+    assert (last.in_features, last.out_features) == (hidden, 128)
+
+
 def test_zero_features_stay_finite_in_the_head():
     out = ProjectionHead(8, 5).train()(torch.zeros(4, 8))
     assert torch.isfinite(out).all()

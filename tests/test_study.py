@@ -17,7 +17,7 @@ from tblib.io import read_json, write_json
 from tblib.jobs import train_job
 from tblib.profiles import load_profile
 from tblib.study import conduct, grid, reading
-from tblib.study.record import RESULTS, record
+from tblib.study.record import RESULTS, record, settings
 from tblib.systems import student_job
 
 GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
@@ -120,6 +120,65 @@ def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
     train_job(run.config, run.dir, 2, student_job(run.config, "reweighted"))
     alone = checkpoint.load_weights(run.folder("student_reweighted"))
     assert all(torch.equal(shared[name], alone[name]) for name in alone)
+
+
+def test_a_single_seed_has_no_second_invariant_teacher():
+    alone = load_profile("laptop-study", {"study.seeds": [3]})
+    several = load_profile("laptop-study")
+    names = [{cell.name for cell in grid.cells(c, "combinations")} for c in (alone, several)]
+    assert names[1] - names[0] == {"teacher_invariant_b", "student_inv_inv_b"}
+
+
+def test_links_follow_the_list_of_seeds_and_a_moved_folder(profile, tmp_path):
+    def partner(config, folder):
+        conduct.prepare(config, folder, 1, 0.5)
+        return (folder / "seed1" / "f50" / "ckpt" / "ssl_invariant_b").resolve()
+
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    c, more = (load_profile(str(profile), {"study.seeds": s}) for s in ([0, 1], [0, 1, 2]))
+    assert partner(c, run) == run / "seed0" / "f50" / "ckpt" / "ssl_invariant"
+    assert partner(more, run) == run / "seed2" / "f50" / "ckpt" / "ssl_invariant"
+    run.rename(moved)
+    link = moved / "seed1" / "f50" / "ckpt" / "ssl_invariant_b"
+    assert link.resolve() == moved / "seed2" / "f50" / "ckpt" / "ssl_invariant"
+
+
+def test_another_first_share_of_labels_is_refused_where_models_are_in_the_way(profile, tmp_path):
+    c = load_profile(str(profile), {"study.fractions": [0.5, 0.25], "study.sweep": []})
+    for fraction in c.study.fractions:
+        run = conduct.prepare(c, tmp_path / "run", 0, fraction)
+    owner = tmp_path / "run" / "seed0" / "f50" / "ckpt" / "ssl_joint"
+    owner.mkdir()
+    assert run.folder("ssl_joint").resolve() == owner
+    swapped = load_profile(str(profile), {"study.fractions": [0.25, 0.5], "study.sweep": []})
+    with pytest.raises(ConfigError, match="another share of labels came first"):
+        conduct.prepare(swapped, tmp_path / "run", 0, 0.5)
+
+
+def test_what_was_made_from_a_model_that_is_gone_is_not_recorded(profile, tmp_path):
+    c = load_profile(str(profile))
+    run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
+    cell = next(cell for cell in grid.cells(run.config, "main") if cell.name == "scratch")
+    conduct.work.train(run.config, run.dir, cell.name, cell.job)
+    write_json(run.dir / "study" / "ssl.json", {"digest": "of a start that is gone", "right": "1"})
+    kept = read_json(record(c, tmp_path / "run", tmp_path))["units"][0]
+    assert list(kept["cells"]) == ["scratch"]
+
+
+def test_clip_order_is_asked_its_own_question_on_test_videos(profile, tmp_path):
+    c = load_profile(str(profile))
+    run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
+    job = next(j for j in grid.pretrainings(run.config, "initialisations") if "order" in j.name)
+    conduct.work.train(run.config, run.dir, job.name, job)
+    found = read_json(run.dir / "study" / "ssl_clip_order.json")
+    shown = found["order"] / 100 * 6 * 16  # six orders of 16 videos
+    assert 0 <= shown <= 96 and shown == pytest.approx(round(shown), abs=1e-3)
+
+
+def test_a_record_names_no_folder_of_this_machine(tmp_path):
+    c = load_profile("ucf101-study", {"data.root": str(tmp_path), "data.label_list": "/a/b/5.txt"})
+    assert str(tmp_path) not in str(settings(c))
+    assert settings(c)["data"]["label_list"] == "5.txt"
 
 
 def test_a_profile_without_a_study_is_refused(tmp_path):

@@ -87,7 +87,7 @@ def _contradict(part: dict, what: str) -> None:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("cell", "seed 0 at 20% labels has other results for ssl"),
+        ("cell", "seed 0 at 20 % labels has other results for ssl"),
         ("score", "has other scores"),
         ("device", "has device 'another processor', the parts before"),
         ("videos", "other test videos"),

@@ -104,8 +104,8 @@ def spoil_unit(r):
     [
         (spoil_kind, "not the record of a study"),
         (spoil_key, "lacks classes"),
-        (spoil_bits, "ssl of seed 0 at 10% labels has 81 results for 80"),
-        (spoil_probe, "joint of seed 0 at 1% labels has 2 results for 80"),
+        (spoil_bits, "ssl of seed 0 at 10 % labels has 81 results for 80"),
+        (spoil_probe, "joint of seed 0 at 1 % labels has 2 results for 80"),
         (spoil_twice, "a seed twice"),
         (spoil_unit, "damaged .KeyError: 'cells'"),
     ],
@@ -163,7 +163,7 @@ def test_pretrainings_are_stacked_in_the_order_of_seeds(record):
 
 
 def test_an_absent_unit_is_one_sentence(study):
-    with pytest.raises(DataError, match="no seed 7 at 20% labels"):
+    with pytest.raises(DataError, match="no seed 7 at 20 % labels"):
         study.unit(0.2, 7)
 
 

@@ -25,6 +25,7 @@ from . import container, manifest, sealed, stores
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
 SAMPLE = 32  # files whose headers tell the size of all
+EVERY = 500  # videos after which the manifest is written during a build
 SHOWN = 5  # bad files named in an error; `data verify` lists all
 
 
@@ -98,11 +99,30 @@ def _fill(videos, px: int, folder: Path, workers: int, kind: str) -> pd.DataFram
     todo = [(name, path, *place) for name, path in pairs if name not in done]
     if todo:
         _announce([item[1] for item in todo], *place)
-    results = manifest.run_all(_cache_one, todo, workers, "decode")
-    _refuse_bad([item for item in results if isinstance(item, DecodeError)], len(pairs))
-    done |= {item["video"]: item for item in results}
+    bad = _decode(todo, workers, done, record)
+    _refuse_bad(bad, len(pairs))
     rows = [done[name] for name, _ in pairs]
     return manifest.write(record, rows) if todo else manifest.as_table(rows)
+
+
+def _decode(todo: list[tuple], workers: int, done: dict, record: Path) -> list[DecodeError]:
+    """Decode videos and add their rows to `done`, recorded now and then; return what failed."""
+    bad, news = [], 0
+
+    def seen(item: dict | DecodeError) -> None:
+        nonlocal news
+        news += 1
+        if isinstance(item, DecodeError):
+            bad.append(item)
+        else:
+            done[item["video"]] = item
+        if news % EVERY == 0:
+            manifest.write(record, done.values())
+
+    manifest.run_all(_cache_one, todo, workers, "decode", seen=seen)
+    if bad:  # the good ones need not be looked at again
+        manifest.write(record, done.values())
+    return bad
 
 
 def manifest_name(videos) -> str:

@@ -109,7 +109,7 @@ def _generate(profile) -> Path:
     digest = hashlib.sha256(named.encode()).hexdigest()[:8]
     place = data_home() / f"stickactions-{sticks.px}px-{digest}"
     if not _complete(place):
-        stickactions.build(place, **parameters, workers=profile.runtime.jobs)
+        stickactions.build(place, **parameters, workers=profile.runtime.decoders)
     return place
 
 

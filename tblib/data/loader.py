@@ -21,6 +21,8 @@ from .cache import FrameCache
 from .clips import Views
 from .on_device import Uncut, cut, stack, uncut
 
+EMPTY_POOL = "a pool of videos is empty; lower data.label_fraction or data.val_groups."
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -61,9 +63,7 @@ def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: b
     """
     n = len(rows)
     if n == 0:
-        raise ConfigError(
-            "a pool of videos is empty; lower data.label_fraction or data.val_groups."
-        )
+        raise ConfigError(EMPTY_POOL)
     if distinct and n < batch:
         raise ConfigError(
             f"a batch of {batch} distinct videos was asked of {n}; lower pretrain.batch."

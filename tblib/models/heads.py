@@ -32,16 +32,17 @@ def time_slots(features: Tensor, slots: int) -> Tensor:
 class ProjectionHead(nn.Module):
     """Linear, BN, ReLU, Linear, BN, unit length: the space in which contrast is computed.
 
-    Source: the paper's SSL head (section A2), with the backbone's own width as hidden width.
+    Source: the release's heads: 512 → 512 → 128 for R3D-18, 2048 → 128 → 128 for its R3D-50.
     """
 
     def __init__(self, dim: int, out: int):
         super().__init__()
+        hidden = dim if dim <= 512 else out
         self.layers = nn.Sequential(
-            nn.Linear(dim, dim),
-            nn.BatchNorm1d(dim),
+            nn.Linear(dim, hidden),
+            nn.BatchNorm1d(hidden),
             nn.ReLU(inplace=True),
-            nn.Linear(dim, out, bias=False),
+            nn.Linear(hidden, out, bias=False),
             nn.BatchNorm1d(out),
         )
 

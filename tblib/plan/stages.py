@@ -30,15 +30,19 @@ class Stage:
 def chapter_stages(config: Profile, videos: Videos, folder: Path) -> Iterator[Stage]:
     """Yield the chapters with their trainings, in the order of the book."""
     c, after = config, _graph()
-    everything = (videos.train + videos.test) * c.similarity.clips
+    n, everything = c.similarity.clips, videos.train + videos.test
     tests = videos.test * c.evaluate.clips
     jobs = chapter_jobs(c)
-    # Chapter 3 looks at three pretrainings and an untrained network, chapter 5 at every video.
-    looks = {"03": 4 * everything, "05": everything + 2 * tests}
+    looks = {
+        "02": 4 * videos.train * (n + 2 * c.pretrain.slots),  # an untrained network, too
+        "03": 2 * videos.train * n,
+        "04": 2 * (videos.test + c.data.label_fraction * videos.train) * n,
+        "05": everything * (n + 2 * c.evaluate.clips),
+    }
     for number, path in chapters().items():
         mine = tuple((folder, job) for job in jobs.get(number, ()))
         tested = len(mine) * tests if number in ("04", "06", "07") else 0
-        decode = DECODE * videos.frames / c.runtime.jobs if number == "01" else 0.0
+        decode = DECODE * videos.frames / c.runtime.decoders if number == "01" else 0.0
         seen = looks.get(number, 0) + tested
         yield Stage(path.stem, ", ".join(after.get(number, [])), mine, seen, decode)
 

@@ -54,7 +54,7 @@ def _check_units(raw: dict[str, Any], where: str) -> None:
                 if len(measured[key]) != videos:
                     shown = name if name.isprintable() else ascii(name)  # it may hold line ends
                     raise DataError(
-                        f"{where}: {shown} of seed {unit['seed']!r} at {unit['fraction']:.0%} "
-                        f"labels has {len(measured[key])} results for {videos} test videos; "
-                        f"{AGAIN}."
+                        f"{where}: {shown} of seed {unit['seed']!r} at "
+                        f"{100 * unit['fraction']:g} % labels has {len(measured[key])} results "
+                        f"for {videos} test videos; {AGAIN}."
                     )

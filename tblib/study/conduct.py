@@ -6,6 +6,7 @@ started again; stopping it costs the tasks in progress, which go on from their l
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,8 +100,18 @@ def prepare(config: Profile, folder: Path, seed: int, fraction: float) -> Run:
 
 
 def _link(link: Path, target: Path) -> None:
-    if not link.is_symlink():
-        link.symlink_to(target.resolve())
+    """Let `link` lead to `target`, relative, so that a study's folder can be moved."""
+    wanted = os.path.relpath(target, link.parent)
+    if link.is_symlink():
+        if str(link.readlink()) == wanted:
+            return
+        link.unlink()
+    elif link.exists():
+        raise ConfigError(
+            f"{link} was trained here when another share of labels came first in study.fractions; "
+            "restore the order or use another run_dir."
+        )
+    link.symlink_to(wanted)
 
 
 def plan(config: Profile, units: dict[tuple[int, float], Run]) -> Iterator[Task]:

@@ -95,13 +95,18 @@ def _every(c: Profile) -> int:
 
 
 def _combinations(c: Profile) -> list[Cell]:
-    """Average pairs of teachers (Inv1 + Dist1 is `student_average`), and weight Inv1 + Dist2."""
+    """Average pairs of teachers (Inv1 + Dist1 is `student_average`), and weight Inv1 + Dist2.
+
+    A study of one seed has no second invariant pretraining.
+    """
     pairs = {
         "inv_inv2": ("invariant", "cvrl"),
         "dist_dist2": ("distinctive", "transformations"),
         "inv_dist2": ("invariant", "transformations"),
         "inv_inv_b": ("invariant", OTHER_SEED),
     }
+    if len(c.study.seeds) == 1:
+        pairs.pop("inv_inv_b")
     average = student_job(c, "average")
     students = [
         Cell(
@@ -110,7 +115,8 @@ def _combinations(c: Profile) -> list[Cell]:
         )
         for name, pair in pairs.items()
     ]
-    teachers = [_teacher(c, kind) for kind in ("cvrl", "transformations", OTHER_SEED)]
+    seconds = dict.fromkeys(b for _, b in pairs.values())
+    teachers = [_teacher(c, kind) for kind in seconds]
     return [*teachers, *students, *_second_pair(c)]
 
 

@@ -75,7 +75,7 @@ def _flat(found: dict) -> dict[str, Any]:
 
 def _united(one: dict, other: dict, path: Path) -> dict[str, Any]:
     """Put what two parts know of one seed and share of labels together."""
-    where = f"{path}: seed {one['seed']} at {one['fraction']:.0%} labels"
+    where = f"{path}: seed {one['seed']} at {100 * one['fraction']:g} % labels"
     for key in SAME:
         if one["card"][key] != other["card"][key]:
             raise DataError(

@@ -94,7 +94,7 @@ class Study:
         if (fraction, seed) in self._units:
             return self._units[fraction, seed]
         raise DataError(
-            f"study {self.name} has no seed {seed} at {fraction:.0%} labels; "
+            f"study {self.name} has no seed {seed} at {100 * fraction:g} % labels; "
             f"it has seeds {self.seeds(fraction)} there and labels {self.fractions}."
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..cards import code_hash, run_card
+from ..cards import code_hash, run_card, without_paths
 from ..config import Profile
 from ..errors import MissingStage
 from ..io import read_json, write_json
@@ -47,9 +48,8 @@ def record(config: Profile, folder: Path, results: Path = RESULTS) -> Path:
 
 
 def settings(config: Profile) -> dict[str, Any]:
-    """Return a profile as recorded, without paths, which mean nothing elsewhere."""
-    found = config.model_dump(mode="json")
-    return found | {"data": found["data"] | {"root": None, "lists": None}}
+    """Return a profile as it is recorded."""
+    return without_paths(config.model_dump(mode="json"))
 
 
 def _head(config: Profile, run: Run) -> dict[str, Any]:
@@ -85,11 +85,12 @@ def _cells(unit: Profile) -> dict[str, Job]:
 
 def _present(run: Run, found: dict, jobs: dict[str, Job]) -> dict[str, dict]:
     """Keep measurements made with the present code, settings and inputs, and only those."""
-    return {
-        name: _kept(found[name])
-        for name, job in jobs.items()
-        if name in found and found[name]["digest"] == digest(run, job)
-    }
+    present = {}
+    for name in jobs.keys() & found.keys():
+        with suppress(MissingStage):  # what it was made from is being trained again
+            if found[name]["digest"] == digest(run, jobs[name]):
+                present[name] = _kept(found[name])
+    return {name: present[name] for name in jobs if name in present}
 
 
 def _kept(measured: dict) -> dict:
@@ -100,9 +101,10 @@ def _summary(run: Run) -> dict[str, Any]:
     """Read what was asked of s(v) in a unit, if teachers and scores are still the same."""
     path = run.dir / "study" / "summary.json"
     summary = read_json(path) if path.is_file() else {}
-    if not summary or summary.pop("inputs", None) != summary_inputs(run):
-        return {"similarity": {}, "mixed": {}, "s": []}
-    return summary
+    with suppress(MissingStage, FileNotFoundError):
+        if summary and summary.pop("inputs", None) == summary_inputs(run):
+            return summary
+    return {"similarity": {}, "mixed": {}, "s": []}
 
 
 def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:

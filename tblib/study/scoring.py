@@ -13,10 +13,12 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from .. import checkpoint, evaluate, reweight
+from .. import evaluate, reweight
+from ..cards import code_hash
 from ..config import Profile
 from ..features import features
 from ..io import atomic_write, read_json, sha256, write_json
+from ..reuse import identity
 from ..runs import Run
 from ..systems import predict
 from .work import unit
@@ -50,8 +52,8 @@ def compare(config: Profile, folder: Path) -> None:
     run = unit(config, folder)
     wanted = definitions(config)
     names = sorted({name for name, _, _ in wanted})
-    inputs = [checkpoint.model_card(run.folder(f"ssl_{name}"))["sha256"] for name in names]
-    inputs = [*inputs, [list(definition) for definition in wanted]]
+    inputs = [identity(run, f"ssl_{name}") for name in names]
+    inputs += [[list(definition) for definition in wanted], code_hash(everything=False)]
     path, note = folder / "study" / "raw.npz", folder / "study" / "raw.json"
     if path.is_file() and note.is_file() and read_json(note) == inputs:
         return
@@ -126,8 +128,12 @@ def summarise(config: Profile, folder: Path) -> None:
 
 
 def summary_inputs(run: Run) -> list[str]:
-    """Identify what a summary was made from: both teachers, the scores, the similarities."""
-    teachers = [checkpoint.model_card(run.folder(f"teacher_{kind}"))["sha256"] for kind in FEATURES]
+    """Identify what a summary was made from: both teachers, the scores, the similarities.
+
+    Raises:
+        MissingStage: a teacher is not finished.
+    """
+    teachers = [identity(run, f"teacher_{kind}") for kind in FEATURES]
     return [*teachers, sha256(run.dir / "similarity.csv"), sha256(run.dir / "study" / "raw.npz")]
 
 

@@ -18,6 +18,7 @@ from ..features import features, time_retrieval
 from ..io import read_json, write_json
 from ..jobs import train_job
 from ..launch import train_shared
+from ..pretrain.clip_order import ClipOrder, order_accuracy
 from ..reuse import digest
 from ..runs import Run, open_run
 from ..semi import METHODS as CLASSIFIERS
@@ -83,7 +84,8 @@ def probe(run: Run, name: str) -> dict:
     linear = evaluate.linear_probe(seen, label[train], h.mean(1)) == label[test].numpy()
     nearest = evaluate.knn_probe(seen, label[train], h.mean(1)) == label[test].numpy()
     head = not name or "head.layers.0.weight" in checkpoint.load_weights(run.folder(name))
-    return {
+    own = {"order": _order_accuracy(run, name)} if name == "ssl_clip_order" else {}
+    return own | {
         "knn": 100 * nearest.mean(),
         "linear": 100 * linear.mean(),
         "linear_right": bits(linear),
@@ -91,6 +93,13 @@ def probe(run: Run, name: str) -> dict:
         "retrieval_chance": 1 / run.config.pretrain.slots,
         "similarity": _rounded(reweight.raw_similarity(h)),
     }
+
+
+def _order_accuracy(run: Run, name: str) -> float:
+    """Ask the pretext question of test videos: orders of three clips, percent; chance is 1/6."""
+    method = ClipOrder(run.config)
+    checkpoint.load_into(method.learner, run.folder(name))
+    return order_accuracy(method, run.pool.cache, run.pool.rows("test"), run.device)
 
 
 def _rounded(values: torch.Tensor) -> list[float]:

@@ -4,12 +4,16 @@ import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 from jupytext.config import find_jupytext_configuration_file, load_jupytext_configuration_file
 
+from tblib import reweight
 from tblib.chapters import FOLDER, chapters
 from tblib.notebooks import defaults, inputs, read, tagged
 from tblib.pairing import pair
+from tblib.profiles import load_profile
 
 SOURCES = list(chapters().values())
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt)/|[A-Z]:\\\\")
@@ -101,3 +105,14 @@ def test_jupyterlab_finds_the_pairing_in_the_folder_it_opens():
     found = find_jupytext_configuration_file(str(FOLDER))
     assert Path(found) == FOLDER / "jupytext.toml"
     assert load_jupytext_configuration_file(found).default_formats("x.ipynb") is not None
+
+
+def test_chapter_5_maps_with_every_setting_that_it_prints():
+    c = load_profile("smoke", {"similarity.map": "logistic", "similarity.temperature": 0.1})
+    h = torch.randn(9, 4, 6, generator=torch.Generator().manual_seed(0))
+    cell = next(x for x in code_cells(read(chapters()["05"])) if "print(c.similarity)" in x.source)
+    place = {"c": c, "run": None, "everyone": None, "pool_rows": np.arange(6), "reweight": reweight}
+    exec(cell.source, place | {"features": lambda *_, **__: h}, found := {})
+    raw = reweight.raw_similarity(h)
+    assert torch.equal(found["s"], reweight.fit_map(raw[:6], "logistic", 0.1)(raw))
+    assert not torch.equal(found["s"], reweight.fit_map(raw[:6], "logistic")(raw))
