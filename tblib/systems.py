@@ -78,7 +78,7 @@ class Given:
         return tuple(loaded)
 
     def score(self, column: str) -> torch.Tensor:
-        """Read a score per row of the video table, see `scores`."""
+        """Read a score per row of the video table, `[n]`, see `scores`."""
         return scores(self.run, column)
 
 

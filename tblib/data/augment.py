@@ -125,13 +125,19 @@ def resize(frames: np.ndarray, px: int) -> np.ndarray:
 
 
 def mirrored(frames: np.ndarray) -> np.ndarray:
-    """Swap left and right; OpenCV takes a thirtieth of the time of copying a reversed view."""
+    """Swap left and right; OpenCV takes a thirtieth of the time of copying a reversed view.
+
+    Takes and returns uint8 `[T, h, w, 3]`.
+    """
     t, h, w, _ = frames.shape
     return cv2.flip(frames.reshape(t * h, w, 3), 1).reshape(t, h, w, 3)
 
 
 def recolour(frames: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Apply one 3×4 colour matrix (offset in grey levels) to all pixels, clipped to 0 … 255."""
+    """Apply one 3×4 colour matrix (offset in grey levels) to all pixels, clipped to 0 … 255.
+
+    Takes and returns uint8 `[T, h, w, 3]`.
+    """
     t, h, w, _ = frames.shape
     flat = np.ascontiguousarray(frames).reshape(t * h, w, 3)
     return cv2.transform(flat, matrix).reshape(t, h, w, 3)
@@ -159,7 +165,11 @@ def colour_matrix(rng: np.random.Generator, strength: float) -> np.ndarray:
 
 
 def hue_rotation(angle: float) -> np.ndarray:
-    """Turn the chroma plane of YIQ by `angle` radians; grey stays grey."""
+    """Turn the chroma plane of YIQ by `angle` radians; grey stays grey.
+
+    Returns:
+        float `[3, 3]` on RGB.
+    """
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     return FROM_YIQ @ turn @ TO_YIQ
@@ -195,7 +205,10 @@ def draw_box(px: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
 
 
 def erase_box(frames: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Fill a box (top, left, height, width in pixels) with mid-grey in every frame."""
+    """Fill a box (top, left, height, width in pixels) with mid-grey in every frame.
+
+    Takes and returns uint8 `[T, h, w, 3]`.
+    """
     top, left, height, width = box
     frames = frames.copy()
     frames[:, top : top + height, left : left + width] = MID_GREY

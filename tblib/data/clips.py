@@ -25,6 +25,12 @@ def mirror(index: np.ndarray, n_frames: int) -> np.ndarray:
     Args:
         index: non-negative integers of any shape.
         n_frames: true length of the video, at least 1.
+
+    Returns:
+        Integers of the shape of `index`, in `[0, n_frames)`.
+
+    Raises:
+        ValueError: the video has no frame.
     """
     if n_frames < 1:
         raise ValueError(f"a video needs at least one frame, got {n_frames}")
@@ -40,6 +46,9 @@ def clip(start: int, frames: int, stride: int, n_frames: int) -> np.ndarray:
 
 def uniform_starts(n_frames: int, span: int, n: int) -> np.ndarray:
     """Spread `n` clips of `span` frames evenly over a video; all start at 0 if it is too short.
+
+    Returns:
+        Integers `[n]`, rising.
 
     Source: ten-clip testing of the paper (section A7).
     """
@@ -109,6 +118,9 @@ def place(offsets: np.ndarray, n_frames: int, rng: np.random.Generator, window: 
 
     Args:
         offsets: integers `[T]`, from 0 up to `window`, the frames a pattern of the task may span.
+
+    Raises:
+        ValueError: the video has no frame.
     """
     if n_frames < 1:
         raise ValueError(f"a video needs at least one frame, got {n_frames}")

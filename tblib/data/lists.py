@@ -33,7 +33,11 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def read_classes(path: Path) -> dict[str, int]:
-    """Return the number of each class in `classInd.txt`, in the order of the file."""
+    """Return the number of each class in `classInd.txt`, in the order of the file.
+
+    Raises:
+        DataError: a line is not `number class`, or repeats a name or number.
+    """
     numbers: dict[str, int] = {}
     for at, line in read_lines(path):
         number, _, name = line.partition(" ")

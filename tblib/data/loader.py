@@ -58,6 +58,12 @@ def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: b
     While a pool is larger than the batch, each epoch is a fresh permutation and its incomplete
     last batch is dropped; a smaller pool is cycled, unless `distinct` forbids repetitions.
 
+    Args:
+        rows: the pool, integers `[n]`.
+
+    Returns:
+        Integers `[batch]`.
+
     Raises:
         ConfigError: the pool is empty, or too small for a batch of distinct videos.
     """

@@ -81,7 +81,11 @@ def assemble(
 
 
 def choose(known: Iterable[str], classes) -> tuple[str, ...]:
-    """Return the known classes that are wanted, in their order; all of them for None."""
+    """Return the known classes that are wanted, in their order; all of them for None.
+
+    Raises:
+        DataError: a wanted class is unknown.
+    """
     known = tuple(known)
     for name in classes or ():
         if name not in known:
@@ -90,7 +94,11 @@ def choose(known: Iterable[str], classes) -> tuple[str, ...]:
 
 
 def refuse_leaks(rows: list[dict]) -> None:
-    """A group is one scene cut into clips: on both sides the test would be on training scenes."""
+    """A group is one scene cut into clips: on both sides the test would be on training scenes.
+
+    Raises:
+        DataError: a group is in both lists.
+    """
     first = {row["group"]: row["at"] for row in reversed(rows) if row["split"] == "train"}
     for row in rows:
         if row["split"] == "test" and row["group"] in first:
@@ -101,7 +109,11 @@ def refuse_leaks(rows: list[dict]) -> None:
 
 
 def refuse_strays(rows: list[dict]) -> None:
-    """A video has one row, on one side: a second would count twice, a third side be trained on."""
+    """A video has one row, on one side: a second would count twice, a third side be trained on.
+
+    Raises:
+        DataError: a video is listed again, or is neither for train nor for test.
+    """
     first: dict[str, dict] = {}
     for row in rows:
         if row["split"] not in ("train", "test"):
@@ -116,7 +128,11 @@ def refuse_strays(rows: list[dict]) -> None:
 
 
 def refuse_empty(rows: list[dict], chosen: tuple[str, ...], lists: Path) -> None:
-    """Every class needs videos on both sides."""
+    """Every class needs videos on both sides.
+
+    Raises:
+        DataError: a class has none on one of them.
+    """
     there = {(row["split"], row["class_name"]) for row in rows}
     for part in ("train", "test"):
         absent = [name for name in chosen if (part, name) not in there]
@@ -126,7 +142,11 @@ def refuse_empty(rows: list[dict], chosen: tuple[str, ...], lists: Path) -> None
 
 
 def report_missing(root: Path, names: pd.Series, absent: pd.Series, allowed: float) -> None:
-    """Count the listed videos that are not there; say so, or refuse to go on."""
+    """Count the listed videos that are not there; say so, or refuse to go on.
+
+    Raises:
+        DataError: more than the share `allowed` are missing.
+    """
     count = int(absent.sum())
     gone = names[absent].tolist()
     some = f"{', '.join(gone[:SHOWN])}{' and more' if count > SHOWN else ''}"

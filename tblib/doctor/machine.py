@@ -41,6 +41,7 @@ def _cuda(torch) -> list[str]:
 
 
 def cpu_name() -> str:
+    """Return the model of the processor."""
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.is_file() else ""
     named = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
@@ -48,12 +49,14 @@ def cpu_name() -> str:
 
 
 def cores() -> int:
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory() -> str:
+    """Return free and total memory in words."""
     info = Path("/proc/meminfo")
     if info.is_file():
         sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", info.read_text(), re.MULTILINE))

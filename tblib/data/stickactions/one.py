@@ -37,6 +37,11 @@ class Sample:
 
 
 def class_index(name: str) -> int:
+    """Return the label of a class.
+
+    Raises:
+        DataError: there is no such class.
+    """
     if name not in FAMILY:
         raise DataError(f"unknown StickActions class {name!r}; {did_you_mean(name, FAMILY)}.")
     return list(FAMILY).index(name)
@@ -81,7 +86,11 @@ def sample(class_name: str, *, px: int = 224, seed: int = 0, frames: int = 64) -
 
 
 def check_sizes(px: int, frames: Sequence[int]) -> None:
-    """Refuse sizes that cannot be encoded and videos too short to show anything."""
+    """Refuse sizes that cannot be encoded and videos too short to show anything.
+
+    Raises:
+        DataError: `px` is odd or below 16, or `frames` are not (least, most) from 8 up.
+    """
     if px < 16 or px % 2:
         raise DataError(f"px = {px} is not possible: give an even number, 16 or more.")
     if frames[0] < 8 or frames[1] < frames[0]:
