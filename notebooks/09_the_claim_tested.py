@@ -126,7 +126,7 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  In
 # **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
 # moments tell nothing.  It has main systems and controls only.  The **UCF101** part, nine real classes
-# without known families, has pairs of teachers too.
+# without known families, lacks only further shares of labels.
 #
 # ## Statements that can fail
 #

@@ -88,7 +88,7 @@ def _united(one: dict, other: dict, path: Path) -> dict[str, Any]:
         for name in sorted(known.keys() & new.keys()):
             if _measured(known[name]) != _measured(new[name]):
                 raise DataError(f"{where} has other results for {name} than the parts before.")
-        united[key] = new | known  # the time of the first
+        united[key] = known | {name: new[name] for name in new if name not in known}
     if one["s"] and other["s"] and one["s"] != other["s"]:
         raise DataError(f"{where} has other scores s(v) than the parts before.")
     united["s"] = one["s"] or other["s"]
