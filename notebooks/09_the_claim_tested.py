@@ -22,7 +22,7 @@ run = tblib.start(globals(), chapter=9)
 # %%
 import numpy as np
 import pandas as pd
-from IPython.display import Image, Markdown, display
+from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
 from tblib import paper, plot, stats
@@ -45,6 +45,8 @@ def each(make):
         shown = make(study)
         if isinstance(shown, Figure):
             shown = Image(plot.small_png(shown))
+        elif isinstance(shown, pd.DataFrame):
+            shown = HTML(shown.to_html(notebook=True))
         if shown is not None:
             display(Markdown(f"**{study.title}**"), shown)
 

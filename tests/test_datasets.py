@@ -152,7 +152,7 @@ def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
     sticks = SimpleNamespace(px=32, train_groups=1, test_groups=1, clips_per_group=1,
                              frames_min=16, frames_max=16, seed=0)  # fmt: skip
     chosen = profile(dataset="stickactions", classes=("LieDown", "PlayingPiano"))
-    chosen.sticks, chosen.runtime = sticks, SimpleNamespace(jobs=1)
+    chosen.sticks, chosen.runtime = sticks, SimpleNamespace(decoders=1)
     table = datasets.load(chosen).table
     assert table.groupby(["class_name", "family"]).size().to_dict() == {
         ("LieDown", "phased"): 2,

@@ -132,7 +132,7 @@ def _legend(fig: Figure, names: Sequence[str]) -> None:
     fig.legend(loc="outside upper center", ncols=columns)
 
 
-def small_png(fig: Figure, shades: int = 40) -> bytes:
+def small_png(fig: Figure, shades: int = 48) -> bytes:
     """Return a figure as PNG of so many colours, a third of the usual size.
 
     Args:
