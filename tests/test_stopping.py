@@ -178,7 +178,8 @@ def test_a_killed_loader_is_reported_in_one_sentence(tmp_path, tiny_root, whole)
     started.wait_for(lambda done: done["inv"] > 4)
     started.signal(signal.SIGSTOP)  # or it may be between two trainings when the kill comes
     children = Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children")
-    os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+    loader = children.read_text().split()[-1]  # those that decoded are older and idle
+    os.kill(int(loader), signal.SIGKILL)
     started.signal(signal.SIGCONT)
     code, said = started.end()
     assert code == 2 and "a process that prepares batches was killed" in said
