@@ -75,7 +75,7 @@ def _add_data(commands) -> None:
     data.add_argument("--agree", action="store_true", help="get: the terms were read")
     data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
     data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
-    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes")
+    data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes, 2 or more")
     _add_profile(data)
     data.set_defaults(command=_data)
 

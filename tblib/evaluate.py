@@ -22,6 +22,7 @@ from .data.clips import UniformClips
 from .data.loader import EMPTY_POOL, to_input
 from .errors import ConfigError
 from .models import Classifier
+from .workers import begun, loaders, loading
 
 
 @torch.no_grad()
@@ -51,6 +52,7 @@ def encode(
 
     Raises:
         ConfigError: there is no video.
+        UserError: one of the processes was killed.
     """
     if len(rows) == 0:
         raise ConfigError(EMPTY_POOL)
@@ -61,7 +63,8 @@ def encode(
         collate_fn=torch.cat,
         generator=torch.Generator(),  # the loader draws from it; the global one is the training's
     )
-    outputs = [function(to_input(some.to(device))).float().cpu() for some in clips]
+    with loading(), begun([loaders(clips)]) as (batches,):
+        outputs = [function(to_input(some.to(device))).float().cpu() for some in batches]
     return torch.cat(outputs).unflatten(0, (len(rows), views.n))
 
 

@@ -120,6 +120,25 @@ def test_all_bad_files_are_counted_and_good_ones_kept(videos, tmp_path, monkeypa
     assert len(looked) == 7, "good files are not looked at again"
 
 
+def test_what_was_decoded_before_an_end_without_warning_is_not_looked_at_again(
+    videos, tmp_path, monkeypatch
+):
+    looked, row = [], manifest.row
+
+    def until_the_tenth(name, *rest):
+        looked.append(name)
+        if len(looked) == 10:
+            raise KeyboardInterrupt
+        return row(name, *rest)
+
+    monkeypatch.setattr(cache, "EVERY", 4)
+    monkeypatch.setattr(manifest, "row", until_the_tenth)
+    with pytest.raises(KeyboardInterrupt):
+        cache.build(videos, 24, tmp_path / "c", workers=1)
+    assert len(cache.build(videos, 24, tmp_path / "c", workers=1)) == 16
+    assert len(looked) == 10 + 16 - 8
+
+
 def test_kill_and_rerun_gives_the_same_cache(videos, tmp_path):
     cache.build(videos, 24, tmp_path / "whole", workers=1)
     folder = tmp_path / "killed"

@@ -1,15 +1,18 @@
 """Testing videos by ten clips, accuracies, probes and time retrieval."""
 
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
 from helpers import FakeCache
+from joblib import Parallel, delayed
 from torch import nn
 
 from tblib.data.augment import centre_crop
 from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
-from tblib.errors import ConfigError
+from tblib.errors import ConfigError, UserError
 from tblib.evaluate import (
     accuracy,
     clip_probabilities,
@@ -68,6 +71,27 @@ def test_processes_that_cut_the_clips_change_nothing_and_draw_no_random_number()
     alone, both = (encode(total, FakeCache(5), rows, VIEWS, 16, CPU, 12, workers=n) for n in (0, 2))
     assert torch.equal(alone, both)
     assert torch.equal(torch.rand(1), drawn)
+
+
+def test_a_worker_that_trains_may_have_processes_that_cut_clips():
+    """Joblib gives its workers a start method that torch's loaders do not know."""
+    rows = np.array([1, 0])
+    alone = encode(nn.Flatten(), FakeCache(3), rows, VIEWS, 16, CPU)
+    call = delayed(encode)(nn.Flatten(), FakeCache(3), rows, VIEWS, 16, CPU, workers=1)
+    inside = Parallel(n_jobs=2)([call, call])
+    assert all(torch.equal(found, alone) for found in inside)
+
+
+def test_a_killed_process_that_cuts_clips_is_one_sentence():
+    def kill(clips):
+        for child in multiprocessing.active_children():
+            if isinstance(child, multiprocessing.context.ForkProcess):  # not joblib's
+                child.kill()
+                child.join()
+        return clips.flatten(1)
+
+    with pytest.raises(UserError, match="a process that prepares batches was killed"):
+        encode(kill, FakeCache(60), np.arange(60), VIEWS, 16, CPU, batch=10, workers=1)
 
 
 def test_no_video_at_all_is_one_sentence():

@@ -108,6 +108,14 @@ def test_a_part_with_other_settings_is_refused_and_the_setting_named(whole, tmp_
         _joined(tmp_path, whole, other)
 
 
+def test_a_seed_that_the_profile_does_not_have_is_not_dropped(whole, tmp_path):
+    few = load_profile(NAME, {"study.seeds": [0, 1, 2, 3]})
+    paths = [write_json(tmp_path / f"{k}.json", _part(whole)) for k in range(2)]
+    with pytest.raises(ConfigError, match="parts have seed 4 at 5 % labels, the profile"):
+        join(few, paths, tmp_path / "joined")
+    assert not (tmp_path / "joined").exists()
+
+
 def test_the_command_refuses_a_single_part_in_one_sentence(whole, tmp_path, capsys):
     path = write_json(tmp_path / "part.json", whole)
     assert main(["study", "--profile", NAME, "--join", str(path)]) != 0

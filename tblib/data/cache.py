@@ -107,16 +107,14 @@ def _fill(videos, px: int, folder: Path, workers: int, kind: str) -> pd.DataFram
 
 def _decode(todo: list[tuple], workers: int, done: dict, record: Path) -> list[DecodeError]:
     """Decode videos and add their rows to `done`, recorded now and then; return what failed."""
-    bad, news = [], 0
+    bad = []
 
     def seen(item: dict | DecodeError) -> None:
-        nonlocal news
-        news += 1
         if isinstance(item, DecodeError):
             bad.append(item)
-        else:
-            done[item["video"]] = item
-        if news % EVERY == 0:
+            return
+        done[item["video"]] = item
+        if len(done) % EVERY == 0:
             manifest.write(record, done.values())
 
     manifest.run_all(_cache_one, todo, workers, "decode", seen=seen)

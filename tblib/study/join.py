@@ -32,7 +32,8 @@ def join(config: Profile, paths: Sequence[Path], results: Path = RESULTS) -> Pat
         paths: the records; where two hold the same unit, the first gives the card.
 
     Raises:
-        ConfigError: a part has other settings than the profile, or there is only one.
+        ConfigError: a part has other settings, seeds or shares of labels than the profile, or there
+            is only one.
         DataError: a part is no record, has other test videos, or contradicts another one.
     """
     if len(paths) < 2:
@@ -45,6 +46,12 @@ def join(config: Profile, paths: Sequence[Path], results: Path = RESULTS) -> Pat
             key = unit["seed"], unit["fraction"]
             units[key] = _united(units[key], unit, path) if key in units else unit
     wanted = [key for key in every_unit(config) if key in units]
+    if strange := units.keys() - set(wanted):
+        seed, fraction = min(strange)
+        raise ConfigError(
+            f"the parts have seed {seed} at {100 * fraction:g} % labels, the profile {config.name} "
+            "has not; add it there or to --set."
+        )
     for key in wanted:
         units[key]["card"] |= {"config": unit_config(config, *key).digest()}
     whole = {"title": config.title, "config": settings(config)}
