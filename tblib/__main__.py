@@ -119,6 +119,7 @@ def _run(options: argparse.Namespace) -> None:
 def _study(options: argparse.Namespace) -> None:
     from . import stopping
     from .io import held
+    from .plan import plan
     from .profiles import load_profile, runs_home
     from .study.conduct import conduct
     from .study.join import join
@@ -131,6 +132,8 @@ def _study(options: argparse.Namespace) -> None:
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
         with held(folder / ".study.lock", f"the study in {folder}"), stopping.raising():
+            if profile.study:
+                print(plan(profile, folder), flush=True)
             conduct(profile, folder)
     print(record(profile, folder))
 

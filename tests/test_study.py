@@ -16,7 +16,7 @@ from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.io import read_json, write_json
 from tblib.jobs import train_job
 from tblib.profiles import load_profile
-from tblib.study import conduct, grid, reading
+from tblib.study import conduct, graph, grid, reading, scoring, work
 from tblib.study.record import RESULTS, record, settings
 from tblib.systems import student_job
 
@@ -92,7 +92,7 @@ def test_cells_have_names_of_their_own_and_jobs_too():
 def test_tasks_need_only_tasks_and_form_no_circle(profile, tmp_path):
     c = load_profile(str(profile), {"study.groups": list(GROUPS)})
     units = {unit: conduct.prepare(c, tmp_path / "run", *unit) for unit in conduct.every_unit(c)}
-    waiting, ready = list(conduct.plan(c, units)), set()
+    waiting, ready = graph.plan(c, units), set()
     assert len(waiting) > 90
     while waiting:
         free = [task for task in waiting if ready.issuperset(task.needs)]
@@ -110,7 +110,7 @@ def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
     """A study's teachers share their answers between students; a chapter's do not."""
     c = load_profile(str(profile))
     run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
-    tasks = list(conduct.plan(c, {(0, 0.5): run}))
+    tasks = graph.plan(c, {(0, 0.5): run})
     wanted = ("scores", "similarity", "ssl_", "teacher_", "student_average", "student_reweighted")
     for task in tasks:
         if any(name in task.name for name in wanted):
@@ -159,7 +159,7 @@ def test_what_was_made_from_a_model_that_is_gone_is_not_recorded(profile, tmp_pa
     c = load_profile(str(profile))
     run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
     cell = next(cell for cell in grid.cells(run.config, "main") if cell.name == "scratch")
-    conduct.work.train(run.config, run.dir, cell.name, cell.job)
+    work.train(run.config, run.dir, cell.name, cell.job)
     write_json(run.dir / "study" / "ssl.json", {"digest": "of a start that is gone", "right": "1"})
     kept = read_json(record(c, tmp_path / "run", tmp_path))["units"][0]
     assert list(kept["cells"]) == ["scratch"]
@@ -169,7 +169,7 @@ def test_clip_order_is_asked_its_own_question_on_test_videos(profile, tmp_path):
     c = load_profile(str(profile))
     run = conduct.prepare(c, tmp_path / "run", 0, 0.5)
     job = next(j for j in grid.pretrainings(run.config, "initialisations") if "order" in j.name)
-    conduct.work.train(run.config, run.dir, job.name, job)
+    work.train(run.config, run.dir, job.name, job)
     found = read_json(run.dir / "study" / "ssl_clip_order.json")
     shown = found["order"] / 100 * 6 * 16  # six orders of 16 videos
     assert 0 <= shown <= 96 and shown == pytest.approx(round(shown), abs=1e-3)
@@ -206,7 +206,7 @@ def test_nothing_finished_is_nothing_to_record(profile, tmp_path):
 
 
 @pytest.mark.timeout(600)
-def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_path):
+def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_path, capfd):
     c = load_profile(str(profile))
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     line = [sys.executable, "-m", "tblib", "study", "--profile", str(profile)]
@@ -217,9 +217,13 @@ def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_pa
         start_new_session=True,
         env={**os.environ, "TB_PROGRESS": "0"},
     )
+    said = ""
     for text in first.stdout:
+        said += text
         if text.startswith("[") and "supervised" in text:  # the first finished cell
             break
+    assert said.startswith("plan of ") and said.index("in all") < said.index("[1/")
+    assert "min left" in text
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     partial = read_json(record(c, killed, tmp_path / "partial"))
@@ -239,8 +243,10 @@ def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_pa
     assert stale["units"][0]["s"] == [], "a summary of other scores is left out"
     assert len(undisturbed["units"][0]["s"]) == 16
     before = time.monotonic()
+    capfd.readouterr()
     conduct.conduct(c, whole)
     assert time.monotonic() - before < 60, "finished tasks are skipped"
+    assert "min left" not in capfd.readouterr().out, "nothing is trained, nothing to estimate from"
     study = reading.load("tiny", tmp_path / "whole")
     assert study.fractions == [0.25, 0.5]
     assert study.right("student_reweighted", 0.5).shape == (2, 16)
@@ -265,9 +271,9 @@ def test_cells_of_other_code_or_settings_are_not_recorded(profile, tmp_path):
 
 def test_a_definition_of_the_profile_that_is_not_in_the_list_is_compared_too():
     c = load_profile("laptop-study", {"similarity.clips": 10, "similarity.features": "joint"})
-    assert conduct.scoring.definitions(c)[0] == ("joint", "backbone", 10)
-    default = conduct.scoring.definitions(load_profile("laptop-study"))
-    assert sorted(default) == sorted(conduct.scoring.DEFINITIONS)
+    assert scoring.definitions(c)[0] == ("joint", "backbone", 10)
+    default = scoring.definitions(load_profile("laptop-study"))
+    assert sorted(default) == sorted(scoring.DEFINITIONS)
 
 
 @pytest.mark.timeout(900)
@@ -283,7 +289,7 @@ def test_one_recorded_cell_comes_out_again(tmp_path, monkeypatch):
     c = load_profile("laptop-study")
     run = conduct.prepare(c, tmp_path / "run", 0, 0.05)
     cell = next(cell for cell in grid.cells(run.config, "main") if cell.name == "scratch")
-    conduct.work.train(run.config, run.dir, cell.name, cell.job)
+    work.train(run.config, run.dir, cell.name, cell.job)
     again = read_json(run.dir / "study" / "scratch.json")["right"]
     top1 = [
         100 * right.count("1") / len(right) for right in (again, unit["cells"]["scratch"]["right"])

@@ -86,7 +86,8 @@ def main(argv: list[str] | None = None) -> None:
     try:
         profile = load_profile(arguments.profile)
         folder = Path(arguments.run_dir or runs_home() / profile.name).absolute()
-        if arguments.plan or not extra:  # arguments for Snakemake choose a part of the graph
+        # arguments for Snakemake choose a part of the graph; a study prints its plan itself
+        if arguments.plan or not (extra or profile.study):
             print(plan(profile, folder), flush=True)
         if arguments.plan:
             return

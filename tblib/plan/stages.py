@@ -71,7 +71,7 @@ def _graph() -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class _Unit:
-    """What `study.conduct.plan` asks of a run, without making its folders."""
+    """What `study.graph.plan` asks of a run, without making its folders."""
 
     config: Profile
     dir: Path
@@ -80,7 +80,7 @@ class _Unit:
 
 def study_stages(config: Profile, folder: Path) -> Iterator[Stage]:
     """Yield the trainings of a study, those of the same name in all units as one stage."""
-    from ..study import conduct
+    from ..study import conduct, graph
 
     units = {
         (seed, fraction): _Unit(
@@ -91,8 +91,8 @@ def study_stages(config: Profile, folder: Path) -> Iterator[Stage]:
         for seed, fraction in conduct.every_unit(config)
     }
     stages: dict[str, Stage] = {}
-    for name, task in {task.name: task for task in conduct.plan(config, units)}.items():
-        name = name.partition(": ")[2]
+    for task in graph.plan(config, units):
+        name = task.name.partition(": ")[2]
         old = stages.get(name, Stage(name, _needs(task)))
         trained = [(task.arguments[1], a) for a in task.arguments if isinstance(a, Job)]
         jobs = old.jobs + tuple(trained)
