@@ -3,7 +3,8 @@
 Every method makes the same sample from the same files: a self-supervised one (10 clips of 16
 frames from 64 consecutive frames) and a supervised one (one clip of 8 frames).  The last one leaves
 cropping and colours to the training's device (`runtime.augment: device`): only what is left to the
-processor is counted.
+processor is counted.  A method makes its samples of a round in series, as in a training; after two
+of them, the processor's caches still hold what the other methods left there.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--videos", type=Path, help="a folder of your own videos")
     options.add_argument("--px", type=int, default=112)
-    options.add_argument("--samples", type=int, default=2, help="samples per method and round")
+    options.add_argument("--samples", type=int, default=16, help="videos, each once per round")
     o = options.parse_args()
     report = Report(o.rounds)
     with tempfile.TemporaryDirectory() as place:
