@@ -156,10 +156,18 @@ def measure(report: Report, title: str, paths: list[Path], folder: Path, views, 
     """Compare the three pipelines on the same files."""
 
     def each(make):
-        return lambda turn: [make(path, views, o.px, turn) for path in paths]
+        def in_series(turn):
+            for path in paths:  # a sample is dropped before the next is made, as in a training
+                make(path, views, o.px, turn)
+
+        return in_series
 
     def in_turn(make):
-        return lambda turn: [make(turn * len(paths) + i) for i in range(len(paths))]
+        def in_series(turn):
+            for i in range(len(paths)):
+                make(turn * len(paths) + i)
+
+        return in_series
 
     whole, uncut = ours(paths, folder, views, o.px)
     methods = {
