@@ -92,17 +92,24 @@ def test_colour_draws_vary_and_stay_in_range():
     assert 0.1 < np.mean(dropped) < 0.3
 
 
-def test_erase_fills_one_box_in_every_frame_and_spares_the_original():
-    frames = np.zeros((4, 24, 24, 3), np.uint8)
+def test_erase_fills_one_box_in_every_frame():
     for seed in range(30):
-        out = erase_box(frames, draw_box(24, rng(seed)))
+        out = np.zeros((4, 24, 24, 3), np.uint8)
+        erase_box(out, draw_box(24, rng(seed)))
         rows, columns = np.nonzero(out[0, :, :, 0])
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         assert 24 // 6 <= height <= 24 // 3
         assert 24 // 6 <= width <= 24 // 3
         assert (out[0] == 127).sum() == 3 * height * width, "a full rectangle of mid-grey"
         assert (out == out[0]).all()
-    assert not frames.any()
+
+
+@pytest.mark.parametrize("crop_min", [0.5, 1.0])
+def test_augmentation_spares_the_frames_it_gets(crop_min):
+    frames = noise(w=24)  # the whole of it in its own size needs no resizing
+    out = Augment(24, crop_min, jitter=0.0, erase=1.0, flip=0.0)(frames, rng(0))
+    assert (out == 127).all(-1).any(), "a box was erased"
+    assert (frames == noise(w=24)).all()
 
 
 def test_centre_crop_takes_the_middle():

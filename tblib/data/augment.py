@@ -97,7 +97,7 @@ def apply(choice: Choice, frames: np.ndarray, px: int) -> np.ndarray:
     if choice.colour is not None:
         out = recolour(out, choice.colour)
     if choice.box is not None:
-        out = erase_box(out, choice.box)
+        erase_box(out, choice.box)
     if choice.flicker is not None:
         out = flicker(out, choice.flicker)
     return out
@@ -204,12 +204,7 @@ def draw_box(px: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
     return top, left, height, width
 
 
-def erase_box(frames: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Fill a box (top, left, height, width in pixels) with mid-grey in every frame.
-
-    Takes and returns uint8 `[T, h, w, 3]`.
-    """
+def erase_box(frames: np.ndarray, box: tuple[int, int, int, int]) -> None:
+    """Fill a box (top, left, height, width in pixels) of uint8 `[T, h, w, 3]` with mid-grey."""
     top, left, height, width = box
-    frames = frames.copy()
     frames[:, top : top + height, left : left + width] = MID_GREY
-    return frames

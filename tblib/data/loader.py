@@ -114,7 +114,8 @@ class ClipSamples(Dataset):
         if self.leave_uncut:
             clips = uncut(video, index, augment, rng)
         else:
-            clips = np.stack([augment(video[view], rng) for view in index])
+            views = [augment(video[view], rng) for view in index]
+            clips = np.stack(views) if len(views) > 1 else views[0][None]  # one is not copied
         return clips, int(self.labels[row]), int(row)
 
 

@@ -10,6 +10,7 @@ hold an open file each, and where a file became shorter a map ends the process w
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -74,8 +75,7 @@ class RawFrames(Frames):
         try:
             with self.path.open("rb", buffering=0) as file:
                 for picture, at in zip(out, wanted, strict=True):
-                    file.seek(self._start + at * size)
-                    if file.readinto(picture) != size:
+                    if os.preadv(file.fileno(), [picture], self._start + at * size) != size:
                         raise OSError(f"{self.path} ends before frame {at}")
         except OSError as error:
             raise DataError(UNREADABLE.format(error)) from None
