@@ -127,8 +127,8 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # **StickActions** is made so that the first link *can* hold: half of its classes are *persistent*,
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  In
 # **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
-# moments tell nothing.  It has main systems and controls only.  The **UCF101** part, nine real classes
-# without known families, lacks only further shares of labels.
+# moments tell nothing.  It has main systems and controls only.  **UCF101** is nine real classes, whose
+# families nobody knows.
 #
 # ## Statements that can fail
 #

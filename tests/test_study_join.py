@@ -13,6 +13,7 @@ from tblib.study.record import RESULTS
 
 NAME = "ucf101-study"
 PAIRS = ("inv_inv", "dist_dist", "inv_dist", "dist2", "cvrl", "transformations", "invariant_b")
+SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def whole() -> dict:
     return read_json(RESULTS / f"{NAME}.json")
 
 
-def _part(whole: dict, seeds=range(5), fractions=(0.05, 0.2), pairs=True, mains=True) -> dict:
+def _part(whole: dict, seeds=range(5), fractions=SHARES, pairs=True, mains=True) -> dict:
     """Cut units and cells out of a record; both kinds of parts keep the teachers of the paper."""
     part = copy.deepcopy(whole)
     part["units"] = [u for u in part["units"] if u["seed"] in seeds and u["fraction"] in fractions]
@@ -49,7 +50,11 @@ def _without_cards(record: dict) -> list[dict]:
     [
         ({"seeds": (3, 4)}, {"seeds": (0, 1, 2)}),
         ({"pairs": False}, {"mains": False}),
-        ({"fractions": (0.05,)}, {"fractions": (0.2,), "seeds": (0, 1)}, {"seeds": (2, 3, 4)}),
+        (
+            {"fractions": SHARES[:2]},
+            {"fractions": SHARES[2:], "seeds": (0, 1)},
+            {"seeds": (2, 3, 4)},
+        ),
     ],
     ids=["by seeds", "by groups", "by both"],
 )
@@ -111,7 +116,7 @@ def test_a_part_with_other_settings_is_refused_and_the_setting_named(whole, tmp_
 def test_a_seed_that_the_profile_does_not_have_is_not_dropped(whole, tmp_path):
     few = load_profile(NAME, {"study.seeds": [0, 1, 2, 3]})
     paths = [write_json(tmp_path / f"{k}.json", _part(whole)) for k in range(2)]
-    with pytest.raises(ConfigError, match="parts have seed 4 at 5 % labels, the profile"):
+    with pytest.raises(ConfigError, match="parts have seed 4 at 1 % labels, the profile"):
         join(few, paths, tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
 
