@@ -184,6 +184,16 @@ def test_a_small_picture_keeps_size_and_colours():
     assert len(plot.small_png(fig)) < len(full.getvalue()) / 2
 
 
+def test_a_small_picture_leaves_grey_grey():
+    """Lines of the grid and the pale bands of a grey system must not take another's colour."""
+    study = Study(synthetic_record())
+    cells = ("scratch", "ssl", "student_average", "student_reweighted")
+    fig = plot.label_curves({c: {f: study.top1(c, f) for f in study.fractions} for c in cells})
+    small = image.imread(io.BytesIO(plot.small_png(fig)))[..., :3]
+    grey = np.ptp(pixels(fig)[..., :3], axis=-1) < 0.004
+    assert np.quantile(np.ptp(small, axis=-1)[grey], 0.99) < 0.015, "edges of letters aside"
+
+
 def test_a_small_picture_keeps_eight_systems_apart():
     """The pale dots of single seeds too: each has its colour, not the nearest frequent one."""
     fig = plot.accuracy_over_seeds({"5 %": dict.fromkeys(map(str, range(8)), SEEDS)})
