@@ -367,7 +367,10 @@ def test_colours_are_fixed_by_name():
     assert plot.colour("f_D") == plot.COLOURS["distinctive"]
     assert plot.colour("Student, reweighted") == plot.COLOURS["student"]
     assert plot.colour("labelled only") == plot.COLOURS["labelled"]
-    assert plot.colour("CVRL") != plot.colour("VCOP", 1)
+    assert plot.colour("MemDPC") != plot.colour("VCOP", 1)
+    few, many = style.colours(["f_I", "untrained"]), style.colours(["f_I", "CVRL", "untrained"])
+    assert few == [many[0], many[2]], "a figure without CVRL leaves the others as they are"
+    assert style.markers(few) == [style.markers(many)[k] for k in (0, 2)]
 
 
 def luminance(hexadecimal):

@@ -17,10 +17,8 @@ from PIL import Image
 
 from ..errors import DataError
 from ..stats import mean_ci
-from .style import INK, PAPER, class_rows, colours, figure
+from .style import INK, PAPER, class_rows, colours, figure, markers
 from .training import training_curves
-
-MARKERS = "os^DvPX*<>"
 
 Values = Sequence[float] | np.ndarray | pd.Series
 
@@ -93,7 +91,7 @@ def accuracy_curves(curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]
         if seeds
     }
     fig = training_curves(history, y="top1", ylabel="top-1 accuracy (%)")
-    for line, marker in zip(fig.axes[0].lines, MARKERS, strict=False):
+    for line, marker in zip(fig.axes[0].lines, markers(colours(list(history))), strict=True):
         line.set(marker=marker, markersize=5, markeredgecolor=PAPER)
     for legend in fig.legends:  # drawn before the markers were set
         legend.remove()
@@ -109,9 +107,9 @@ def label_curves(curves: Mapping[str, Mapping[float, Values]]) -> Figure:
     """
     fig = figure(3.8)
     ax = fig.subplots()
-    for (name, points), tint, marker in zip(
-        curves.items(), colours(list(curves)), MARKERS, strict=False
-    ):
+    tints = colours(list(curves))
+    for name, tint, marker in zip(curves, tints, markers(tints), strict=True):
+        points = curves[name]
         known = sorted(share for share, values in points.items() if len(values))
         mean, low, high = np.array([mean_ci(points[share]) for share in known]).reshape(-1, 3).T
         ax.plot(known, mean, color=tint, marker=marker, mec=PAPER, mew=0.6, label=name)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..stats import mean_ci
-from .seeds import MARKERS, Values, cross
+from .seeds import Values, cross
 from .style import (
     FAMILY_COLOURS,
     FAMILY_HATCHES,
@@ -19,6 +19,7 @@ from .style import (
     family_legend,
     family_of,
     figure,
+    markers,
     rows_height,
 )
 from .teachers import OUTCOMES, per_class_difference
@@ -136,7 +137,8 @@ def pretext_plane(
     """
     fig = figure(4.2)
     ax = fig.subplots()
-    for name, tint, marker in zip(retrieval, colours(list(retrieval)), MARKERS, strict=False):
+    tints = colours(list(retrieval))
+    for name, tint, marker in zip(retrieval, tints, markers(tints), strict=True):
         cross(ax, (retrieval[name], linear[name]), color=tint, marker=marker, ms=8, label=name)
     ax.axvline(chance, color=INK, ls="--", lw=1, zorder=0.9)
     ax.annotate(

@@ -28,6 +28,15 @@ COLOURS = {
 }
 _SYMBOLS = {"f_I": "invariant", "f_D": "distinctive", "f_S": "student"}
 _SPARE = ("#56B4E9", "#E69F00", "#7A5195", "#5F5F5F", "#A6761D", "#1B5E7D")
+_OWNERS = {  # pretext methods keep one of them, whichever methods a figure shows
+    "both losses": "#56B4E9",
+    "cvrl": "#E69F00",
+    "transformations": "#7A5195",
+    "clip order": "#5F5F5F",
+    "untrained": "#A6761D",
+    "random weights": "#A6761D",
+}
+_MARKERS = dict(zip(dict.fromkeys([*COLOURS.values(), *_SPARE]), "os^DvpPX*<>h", strict=True))
 
 FAMILY_COLOURS = {"persistent": "#56B4E9", "phased": "#E69F00", "": "#B3B3B3"}
 FAMILY_HATCHES = {"persistent": "", "phased": "///", "": ""}
@@ -94,8 +103,8 @@ def colour(name: str, spare: int = 0) -> str:
     """
     for symbol, role in _SYMBOLS.items():
         name = name.replace(symbol, role)
-    lowered = name.lower()
-    return next((c for word, c in COLOURS.items() if word in lowered), _SPARE[spare % len(_SPARE)])
+    fixed = (c for word, c in (COLOURS | _OWNERS).items() if word in name.lower())
+    return next(fixed, _SPARE[spare % len(_SPARE)])
 
 
 def colours(names: Sequence[str]) -> list[str]:
@@ -105,6 +114,11 @@ def colours(names: Sequence[str]) -> list[str]:
         options = [colour(name, len(chosen)), *_SPARE]
         chosen.append(next((c for c in options if c not in chosen), options[0]))
     return chosen
+
+
+def markers(tints: Sequence[str]) -> list[str]:
+    """Return the marker of each colour: who is told by colour is told by shape, too."""
+    return [_MARKERS[tint] for tint in tints]
 
 
 def figure(height: float, layout: str = "constrained") -> Figure:
