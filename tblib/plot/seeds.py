@@ -92,7 +92,7 @@ def accuracy_curves(curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]
     }
     fig = training_curves(history, y="top1", ylabel="top-1 accuracy (%)")
     for line, marker in zip(fig.axes[0].lines, markers(colours(list(history))), strict=True):
-        line.set(marker=marker, markersize=5, markeredgecolor=PAPER)
+        line.set(marker=marker, markersize=7, markeredgecolor=PAPER, markeredgewidth=0.6)
     for legend in fig.legends:  # drawn before the markers were set
         legend.remove()
     _legend(fig, list(history))
@@ -112,7 +112,7 @@ def label_curves(curves: Mapping[str, Mapping[float, Values]]) -> Figure:
         points = curves[name]
         known = sorted(share for share, values in points.items() if len(values))
         mean, low, high = np.array([mean_ci(points[share]) for share in known]).reshape(-1, 3).T
-        ax.plot(known, mean, color=tint, marker=marker, mec=PAPER, mew=0.6, label=name)
+        ax.plot(known, mean, color=tint, marker=marker, ms=7, mec=PAPER, mew=0.6, label=name)
         ax.fill_between(known, low, high, color=tint, alpha=0.18, lw=0)
     ticks = sorted({share for points in curves.values() for share in points})
     ax.set_xscale("log")
