@@ -214,7 +214,7 @@ def test_the_papers_numbers_stand_in_the_papers_rows(study):
     table = tables.teachers_by_reweighting(study).set_index("what")
     assert table.loc["student of both, reweighted", "paper 5 %"] == 53.10
     assert table.loc["student of f_D", "paper 20 %"] == 75.22
-    assert np.isnan(table.loc["labelled videos only, SSL start", "paper 5 %"])
+    assert np.isnan(table.loc["labelled only, SSL start", "paper 5 %"])
     inits = tables.student_initialisations(study)
     assert inits["paper 5 %"].tolist() == printed.loc["C", "ucf101_5"].tolist()
     assert inits["paper 20 %"].isna().all()

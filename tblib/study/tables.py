@@ -35,8 +35,8 @@ def teachers_by_reweighting(study: Study) -> pd.DataFrame:
     unless the row says otherwise.
     """
     rows = [
-        ("labelled videos only, random start", "scratch", "Aa"),
-        ("labelled videos only, SSL start", "ssl", ""),
+        ("labelled only, random start", "scratch", "Aa"),
+        ("labelled only, SSL start", "ssl", ""),
         ("student of f_I", "student_invariant_only", "Ab"),
         ("student of f_D", "student_distinctive_only", "Ac"),
         ("student of both, averaged", "student_average", "Ad"),
@@ -120,8 +120,8 @@ def distillation(study: Study) -> pd.DataFrame:
 def label_counts(study: Study) -> pd.DataFrame:
     """All shares of labels side by side; against supervised training from the SSL start."""
     rows = [
-        ("labelled videos only, random start", "scratch", ""),
-        ("labelled videos only, SSL start", "ssl", ""),
+        ("labelled only, random start", "scratch", ""),
+        ("labelled only, SSL start", "ssl", ""),
         ("teacher f_I", "teacher_invariant", ""),
         ("teacher f_D", "teacher_distinctive", ""),
         ("student, averaged", "student_average", ""),
