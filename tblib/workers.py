@@ -115,11 +115,26 @@ def _result(future: Future, killed: str) -> Any:
 
 
 def loaders(loader: DataLoader) -> DataLoader:
-    """Prepare the processes of a loader: started also from a worker, deaf to signals."""
+    """Prepare the processes of a loader: started also from a worker, deaf and silent."""
     if loader.num_workers:  # joblib's workers have a default of their own, of no use here
         loader.multiprocessing_context = "fork" if sys.platform == "linux" else "spawn"
-        loader.worker_init_fn = stopping.ignore
+        loader.worker_init_fn = _begin_loader
     return loader
+
+
+def _begin_loader(number: int) -> None:
+    """Be deaf to signals, and silent when the program leaves in the middle of fetching a batch.
+
+    A thread hands the batches over.  If a second loader is killed meanwhile, the program ends with
+    a sentence, and that thread would put a traceback before it.
+    """
+    stopping.ignore(number)
+    sys.excepthook = _unless_left
+
+
+def _unless_left(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)
 
 
 @contextmanager

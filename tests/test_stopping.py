@@ -4,17 +4,20 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
 import sys
 import threading
 import time
+from multiprocessing import resource_sharer
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from helpers import same_weights, tiny_profile
 from joblib.externals.loky import get_reusable_executor
+from torch.utils.data import DataLoader, Dataset
 
-from tblib import checkpoint, stopping
+from tblib import checkpoint, stopping, workers
 from tblib.errors import Stopped, UserError
 from tblib.jobs import run_jobs
 from tblib.runs import open_run
@@ -186,6 +189,27 @@ def test_a_killed_loader_is_reported_in_one_sentence(tmp_path, tiny_root, whole)
     assert "Traceback" not in said
     assert Program(tmp_path / "run", tiny_root, **settings).end()[0] == 0
     check_equal(tmp_path / "run", whole)
+
+
+class Handed(Dataset):
+    """Says where a loader's thread waits to hand something over."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, _):
+        return resource_sharer.DupFd(0)._id[0]
+
+
+def test_a_loader_whose_program_leaves_while_fetching_prints_no_traceback(capfd):
+    loader = workers.loaders(DataLoader(Handed(), batch_size=None, num_workers=1))
+    with workers.begun([loader]) as (samples,):
+        with socket.socket(socket.AF_UNIX) as program:
+            program.connect(next(samples))
+            time.sleep(0.5)  # until it has asked who is there
+        time.sleep(0.5)
+        assert next(samples), "it goes on"
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_signal_is_remembered_while_listening_and_forgotten_afterwards():
