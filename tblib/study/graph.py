@@ -16,13 +16,17 @@ FIRST = ("bound", "main", "controls")
 
 @dataclass(frozen=True)
 class Task(workers.Task):
-    """A task of a study; `cost` in clips passed forwards and backwards, for the time left."""
+    """A task of a study; its `cost` in clips trained on, or passed forwards if it only measures."""
 
     cost: float = 0.0
 
 
 def plan(config: Profile, units: dict[tuple[int, float], Run]) -> list[Task]:
-    """List the tasks in the order of their worth, each for all seeds before the next."""
+    """List the tasks in the order of their worth, each for all seeds before the next.
+
+    Args:
+        units: run directories by (seed, share of labels).
+    """
     study = config.study
     wanted = ("bound", "main", *study.groups)
     first, *others = study.fractions
