@@ -11,18 +11,33 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import torch
 from gpu_common import options, scenes, write
-from gpu_ways import LATER, OURS, PRETRAINING, STUDENT, Way, pretraining_step, student_step
+from gpu_ways import (
+    BARE,
+    LATER,
+    OURS,
+    PRETRAINING,
+    SLOW,
+    STUDENT,
+    Way,
+    pretraining,
+    pretraining_step,
+    student_step,
+)
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tblib.data.augment import Augment
 from tblib.data.clips import SparseDense
 from tblib.data.loader import ClipSamples, Stream, loader, to_device
+from tblib.models.fast import FastKernels
 
 PLAIN, MIXED = "pretraining, 16 videos", "student, 32 and 32 clips"
+LARGER = "slow_r50 student, 16 and 16 clips of 224 px"
 ROUNDS, LEAST = 3, 0.3  # rounds of at least so many seconds each
 
 
@@ -72,8 +87,8 @@ class Session:
         self.o, self.device, self.begin = o, torch.device(o.device), time.perf_counter()
         self.found: dict = {"ceilings": ceilings(self.device)}
         print(self.found["ceilings"], flush=True)
-        self.video = operations(pretraining_step(OURS, 2, self.device)) / 2
-        self.clip = operations(student_step(OURS, 2, self.device, "r3d_18", 112)) / 4
+        self.video = operations(pretraining_step(BARE, 2, self.device)) / 2
+        self.clip = operations(student_step(BARE, 2, self.device, "r3d_18", 112)) / 4
         self.found["flop"] = {"pretraining, per video": self.video, "student, per clip": self.clip}
 
     def pretraining(self, table: str, name: str, way: Way, n: int) -> None:
@@ -128,7 +143,21 @@ class Session:
         self.found["profiles"] = {
             PLAIN: busiest(pretraining_step(OURS, 16, device)),
             MIXED: busiest(student_step(OURS, 32, device, "r3d_18", 112)),
+            LARGER: busiest(student_step(OURS, 16, device, "slow_r50", 224)),
         }
+
+    def same(self) -> None:
+        """Compare gradients of a pretraining step with those of torch's own kernels in float32."""
+        full, device = Way(precision="fp32", tf32=False), self.device
+        exact = gradient(full, device)
+        found = {
+            "float32": gradient(full, device, fast=True),
+            "bfloat16": gradient(OURS, device),
+            "bfloat16, torch's own kernels": gradient(BARE, device),
+        }
+        errors = {name: float((g - exact).norm() / exact.norm()) for name, g in found.items()}
+        self.found["gradients"] = errors
+        print(errors, flush=True)
 
     def supply(self) -> None:
         """Measure how many videos a second loaders bring, alone and beside the training."""
@@ -145,12 +174,25 @@ class Session:
     def larger(self) -> None:
         """Measure the student with the paper's other network and size."""
 
-        def make(n: int = 16) -> Callable[[], None]:
-            return student_step(OURS, n, self.device, "slow_r50", 224)
+        def make(n: int = 16, way: Way = OURS) -> Callable[[], None]:
+            return student_step(way, n, self.device, "slow_r50", 224)
 
-        needed = operations(make(2)) / 4
+        needed = operations(make(2, BARE)) / 4
         self.found["flop"]["slow_r50 student at 224 px, per clip"] = needed
-        self.add("slow_r50 student, 16 and 16 clips of 224 px", "ours", make, 32, 32 * needed)
+        for name, way in SLOW.items():
+            self.add(LARGER, name, lambda way=way: make(way=way), 32, 32 * needed)
+
+
+def gradient(way: Way, device: torch.device, fast: bool = False) -> Tensor:
+    """Return the gradient of all weights in pretraining on four videos.
+
+    Args:
+        fast: whether the fast kernels are used in float32 as well.
+    """
+    method, loss = pretraining(way, 4, device)
+    with FastKernels() if fast else nullcontext():
+        loss().backward()
+    return torch.cat([p.grad.flatten() for p in method.learner.parameters()])
 
 
 def busiest(step: Callable[[], None], most: int = 12) -> dict:
@@ -213,20 +255,21 @@ def supplied(
 def main() -> None:
     """Measure ceilings, ways, kernels, the supply of batches, a larger network, and sizes."""
     session = Session(options(__doc__, seconds=150.0, workers=12))
+    session.same()
     for name, way in PRETRAINING.items():
         session.pretraining(PLAIN, name, way, 16)
     for name, way in STUDENT.items():
         session.student(MIXED, name, way, 32)
     session.profiles()
-    for name, way in LATER.items():
-        session.student(MIXED, name, way, 32)
-        session.pretraining(PLAIN, name, way, 16)
-    session.supply()
     session.larger()
     for n in (8, 32, 48):
         session.pretraining("pretraining by videos per step", str(n), OURS, n)
     for n in (16, 64, 128):
         session.student("student by clips of each kind", str(n), OURS, n)
+    session.supply()
+    for name, way in LATER.items():
+        session.student(MIXED, name, way, 32)
+        session.pretraining(PLAIN, name, way, 16)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from gpu_common import batches, build, profile
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 from training import looped, optimised, six_passes, ten_passes, vectorised
 
 from tblib.data.loader import Batch
-from tblib.models import Backbone, fuse
+from tblib.models import Backbone, fast, fuse
+
+ALL_RULES = dict(fast.RULES)
 
 
 @dataclass(frozen=True)
@@ -26,18 +29,24 @@ class Way:
     teachers: str = "frozen"  # or `with gradients`
     compiled: bool = False
     tuned: bool = False  # cuDNN tries its algorithms
-    wide: bool = False  # the first convolution gets eight channels, five of them zero
+    plain: tuple[Callable, ...] = ()  # functions that keep torch's own form, see models/fast.py
 
 
 OURS = Way()
+BARE = Way(plain=tuple(ALL_RULES))  # computes no zeros, so it is what operations are counted of
 PRETRAINING = {
     "ours": OURS,
     "losses in loops": Way(losses="loops"),
     "ten forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
     "float32 with TF32": Way(precision="fp32"),
+    "first convolution on three channels": Way(plain=(torch.conv3d,)),
+    "batch norm in five dimensions": Way(plain=(batch_norm,)),
     "none of it: ten passes, loops, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", losses="loops"
+    ),
+    "none of it, and float32 without TF32": Way(
+        precision="fp32", tf32=False, contiguous=True, passes="many", losses="loops"
     ),
 }
 STUDENT = {
@@ -46,48 +55,31 @@ STUDENT = {
     "six forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
     "float32 with TF32": Way(precision="fp32"),
+    "first convolution on three channels": Way(plain=(torch.conv3d,)),
+    "batch norm in five dimensions": Way(plain=(batch_norm,)),
     "none of it: gradients, six passes, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", teachers="with gradients"
     ),
+    "none of it, and float32 without TF32": Way(
+        precision="fp32", tf32=False, contiguous=True, passes="many", teachers="with gradients"
+    ),
 }
+SLOW = {name: STUDENT[name] for name in ("ours", *list(STUDENT)[4:7])}  # for the larger network
 LATER = {  # slow to begin with, so measured after the others
     "torch.compile": Way(compiled=True),
     "cuDNN tries its algorithms": Way(tuned=True),
-    "first convolution on eight channels": Way(wide=True),
-    "first convolution on eight channels, torch.compile": Way(wide=True, compiled=True),
 }
-
-
-class WideStem(nn.Module):
-    """The first convolution on eight channels instead of three: the same sums, and zeros.
-
-    For three channels cuDNN 9.19 has no kernel that uses the matrix units.
-    """
-
-    def __init__(self, conv: nn.Conv3d):
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `[N, 3, T, H, W]` as the convolution does."""
-        c, extra = self.conv, (0, 0, 0, 0, 0, 0, 0, 5)
-        x, weight = (
-            nn.functional.pad(t, extra).contiguous(memory_format=torch.channels_last_3d)
-            for t in (x, c.weight)
-        )
-        return nn.functional.conv3d(x, weight, None, c.stride, c.padding)
 
 
 def prepared(method: nn.Module, way: Way, device: torch.device) -> nn.Module:
     """Move a method to the GPU in the memory format, precision and form that are asked for."""
     torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = way.tf32, way.tuned
+    fast.RULES = {key: rule for key, rule in ALL_RULES.items() if key not in way.plain}
     layout = torch.contiguous_format if way.contiguous else torch.channels_last_3d
     method = method.to(device).train()
     for module in method.modules():
         if isinstance(module, Backbone):
             module.to(memory_format=layout)
-            if way.wide:
-                module.stages[0][0] = WideStem(module.stages[0][0])
     if way.compiled:
         fuse(method, device)
     return method
@@ -100,8 +92,10 @@ def laid_out(found: dict[str, Batch], way: Way) -> dict[str, Batch]:
     return {k: Batch(b.clips.contiguous(), b.label, b.row) for k, b in found.items()}
 
 
-def pretraining_step(way: Way, batch: int, device: torch.device) -> Callable[[], None]:
-    """Return a step of the joint method: ten clips of 16 frames a video."""
+def pretraining(
+    way: Way, batch: int, device: torch.device
+) -> tuple[nn.Module, Callable[[], Tensor]]:
+    """Return the joint method and its loss on a batch: ten clips of 16 frames a video."""
     torch.manual_seed(0)
     method = build("joint", profile(112, way.precision, batch), batch)
     given = laid_out(batches(method, batch, 0, device.type), way)
@@ -109,7 +103,12 @@ def pretraining_step(way: Way, batch: int, device: torch.device) -> Callable[[],
     loss_of = vectorised if way.losses == "one Gram matrix" else looped
     embed = method.embeddings if way.passes == "few" else ten_passes(method)
     weights = (o.weight_ic, o.weight_ll, o.weight_gl)
-    return optimised(method, lambda: loss_of(*embed(clips), weights))
+    return method, lambda: loss_of(*embed(clips), weights)
+
+
+def pretraining_step(way: Way, batch: int, device: torch.device) -> Callable[[], None]:
+    """Return a training step of the joint method."""
+    return optimised(*pretraining(way, batch, device))
 
 
 def student_step(way: Way, batch: int, device: torch.device, net: str, px: int) -> Callable:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
+from .fast import FastKernels
 from .sound import SoundConvolutions
 
 
@@ -46,9 +47,19 @@ class Backbone(nn.Module):
         if precision == "auto":
             precision = resolve_precision(precision, x.device.type)
         reduced, device = precision == "bf16", x.device.type
-        sound = SoundConvolutions() if reduced and device == "cpu" else nullcontext()
-        with torch.autocast(device, torch.bfloat16, enabled=reduced), sound:
+        with torch.autocast(device, torch.bfloat16, enabled=reduced), kernels(reduced, device):
             return self.layers(x).float()
+
+
+def kernels(reduced: bool, device: str) -> AbstractContextManager:
+    """Choose how layers are computed in bfloat16: rightly on a processor, fast on a GPU.
+
+    Args:
+        reduced: whether they are; float32 is left as torch has it.
+        device: `cpu` or `cuda`.
+    """
+    known = {"cpu": SoundConvolutions, "cuda": FastKernels}
+    return known.get(device, nullcontext)() if reduced else nullcontext()
 
 
 def fuse(module: nn.Module, device: torch.device) -> None:
