@@ -8,7 +8,6 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from .fast import FastKernels
 from .sound import SoundConvolutions
 
 
@@ -52,14 +51,8 @@ class Backbone(nn.Module):
 
 
 def kernels(reduced: bool, device: str) -> AbstractContextManager:
-    """Choose how layers are computed in bfloat16: rightly on a processor, fast on a GPU.
-
-    Args:
-        reduced: whether they are; float32 is left as torch has it.
-        device: `cpu` or `cuda`.
-    """
-    known = {"cpu": SoundConvolutions, "cuda": FastKernels}
-    return known.get(device, nullcontext)() if reduced else nullcontext()
+    """Choose how a processor computes layers in bfloat16: rightly."""
+    return SoundConvolutions() if reduced and device == "cpu" else nullcontext()
 
 
 def fuse(module: nn.Module, device: torch.device) -> None:
