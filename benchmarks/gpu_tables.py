@@ -100,11 +100,26 @@ def features() -> str:
     return table(["pretraining", "steps", "linear probe", "5-NN", "times found"], rows)
 
 
+def layers() -> str:
+    """Write how long single layers take, forwards and backwards."""
+    rows: dict[str, dict[str, str]] = {}
+    for row in read_json(RECORDS / "layers.json")["rows"]:
+        name, _, way = row["name"].rpartition(", ")
+        if name:
+            rows.setdefault(name, {})[way] = f"{row['ms']:.2f}"
+    ways = ("forward", "backward", "in testing")
+    cells = [[name, *(found.get(way, "–") for way in ways)] for name, found in rows.items()]
+    return table(["ms per call", *ways], cells)
+
+
 def classifiers() -> str:
     """Write top-1 of what was trained with labels on real videos."""
     units = read_json(RECORDS / "ucf101-9.json")["units"]
     names = list(dict.fromkeys(name for unit in units for name in unit["cells"]))
-    rows = [[name, *(_top1(unit["cells"].get(name)) for unit in units)] for name in names]
+    rows = [
+        [name.replace("_", " "), *(_top1(unit["cells"].get(name)) for unit in units)]
+        for name in names
+    ]
     head = [f"{100 * unit['fraction']:g} % of the labels" for unit in units]
     return table(["classifier", *head], rows)
 
@@ -113,7 +128,7 @@ def _top1(cell: dict | None) -> str:
     return f"{100 * cell['right'].count('1') / len(cell['right']):.1f}" if cell else "–"
 
 
-TABLES = (speeds, errors, resumed, features, classifiers)
+TABLES = (speeds, layers, errors, resumed, features, classifiers)
 
 if __name__ == "__main__":
     print("\n\n".join(make() for make in TABLES))

@@ -11,17 +11,17 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import torch
 from gpu_common import options, scenes, write
 from gpu_ways import (
-    BARE,
+    FAST,
+    LARGER,
     LATER,
     OURS,
     PRETRAINING,
-    SLOW,
     STUDENT,
     Way,
     pretraining,
@@ -34,10 +34,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tblib.data.augment import Augment
 from tblib.data.clips import SparseDense
 from tblib.data.loader import ClipSamples, Stream, loader, to_device
-from tblib.models.fast import FastKernels
 
 PLAIN, MIXED = "pretraining, 16 videos", "student, 32 and 32 clips"
-LARGER = "slow_r50 student, 16 and 16 clips of 224 px"
+WIDE = "slow_r50 student, 16 and 16 clips of 224 px"
 ROUNDS, LEAST = 3, 0.3  # rounds of at least so many seconds each
 
 
@@ -87,8 +86,8 @@ class Session:
         self.o, self.device, self.begin = o, torch.device(o.device), time.perf_counter()
         self.found: dict = {"ceilings": ceilings(self.device)}
         print(self.found["ceilings"], flush=True)
-        self.video = operations(pretraining_step(BARE, 2, self.device)) / 2
-        self.clip = operations(student_step(BARE, 2, self.device, "r3d_18", 112)) / 4
+        self.video = operations(pretraining_step(OURS, 2, self.device)) / 2
+        self.clip = operations(student_step(OURS, 2, self.device, "r3d_18", 112)) / 4
         self.found["flop"] = {"pretraining, per video": self.video, "student, per clip": self.clip}
 
     def pretraining(self, table: str, name: str, way: Way, n: int) -> None:
@@ -143,7 +142,7 @@ class Session:
         self.found["profiles"] = {
             PLAIN: busiest(pretraining_step(OURS, 16, device)),
             MIXED: busiest(student_step(OURS, 32, device, "r3d_18", 112)),
-            LARGER: busiest(student_step(OURS, 16, device, "slow_r50", 224)),
+            WIDE: busiest(student_step(OURS, 16, device, "slow_r50", 224)),
         }
 
     def same(self) -> None:
@@ -151,9 +150,9 @@ class Session:
         full, device = Way(precision="fp32", tf32=False), self.device
         exact = gradient(full, device)
         found = {
-            "float32": gradient(full, device, fast=True),
-            "bfloat16": gradient(OURS, device),
-            "bfloat16, torch's own kernels": gradient(BARE, device),
+            "float32, both": gradient(replace(full, fast=FAST["both"].fast), device),
+            "bfloat16, ours": gradient(OURS, device),
+            "bfloat16, both": gradient(FAST["both"], device),
         }
         errors = {name: float((g - exact).norm() / exact.norm()) for name, g in found.items()}
         self.found["gradients"] = errors
@@ -177,21 +176,16 @@ class Session:
         def make(n: int = 16, way: Way = OURS) -> Callable[[], None]:
             return student_step(way, n, self.device, "slow_r50", 224)
 
-        needed = operations(make(2, BARE)) / 4
+        needed = operations(make(2)) / 4
         self.found["flop"]["slow_r50 student at 224 px, per clip"] = needed
-        for name, way in SLOW.items():
-            self.add(LARGER, name, lambda way=way: make(way=way), 32, 32 * needed)
+        for name, way in LARGER.items():
+            self.add(WIDE, name, lambda way=way: make(way=way), 32, 32 * needed)
 
 
-def gradient(way: Way, device: torch.device, fast: bool = False) -> Tensor:
-    """Return the gradient of all weights in pretraining on four videos.
-
-    Args:
-        fast: whether the fast kernels are used in float32 as well.
-    """
+def gradient(way: Way, device: torch.device) -> Tensor:
+    """Return the gradient of all weights in pretraining on four videos."""
     method, loss = pretraining(way, 4, device)
-    with FastKernels() if fast else nullcontext():
-        loss().backward()
+    loss().backward()
     return torch.cat([p.grad.flatten() for p in method.learner.parameters()])
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from gpu_common import batches, build, profile
+from gpu_fast import RULES, FastKernels
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 from training import looped, optimised, six_passes, ten_passes, vectorised
 
 from tblib.data.loader import Batch
-from tblib.models import Backbone, fast, fuse
-
-ALL_RULES = dict(fast.RULES)
+from tblib.models import Backbone, fuse
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,28 @@ class Way:
     teachers: str = "frozen"  # or `with gradients`
     compiled: bool = False
     tuned: bool = False  # cuDNN tries its algorithms
-    plain: tuple[Callable, ...] = ()  # functions that keep torch's own form, see models/fast.py
+    fast: tuple[Callable, ...] = ()  # functions that take another form, see gpu_fast.py
 
 
 OURS = Way()
-BARE = Way(plain=tuple(ALL_RULES))  # computes no zeros, so it is what operations are counted of
+FAST = {
+    "first convolution folded": Way(fast=(torch.conv3d,)),
+    "batch norm flat": Way(fast=(batch_norm,)),
+    "both": Way(fast=tuple(RULES)),
+}
 PRETRAINING = {
     "ours": OURS,
     "losses in loops": Way(losses="loops"),
     "ten forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
     "float32 with TF32": Way(precision="fp32"),
-    "first convolution on three channels": Way(plain=(torch.conv3d,)),
-    "batch norm in five dimensions": Way(plain=(batch_norm,)),
     "none of it: ten passes, loops, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", losses="loops"
     ),
     "none of it, and float32 without TF32": Way(
         precision="fp32", tf32=False, contiguous=True, passes="many", losses="loops"
     ),
+    **FAST,
 }
 STUDENT = {
     "ours": OURS,
@@ -55,34 +57,45 @@ STUDENT = {
     "six forward passes": Way(passes="many"),
     "contiguous memory": Way(contiguous=True),
     "float32 with TF32": Way(precision="fp32"),
-    "first convolution on three channels": Way(plain=(torch.conv3d,)),
-    "batch norm in five dimensions": Way(plain=(batch_norm,)),
     "none of it: gradients, six passes, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", teachers="with gradients"
     ),
     "none of it, and float32 without TF32": Way(
         precision="fp32", tf32=False, contiguous=True, passes="many", teachers="with gradients"
     ),
+    **FAST,
 }
-SLOW = {name: STUDENT[name] for name in ("ours", *list(STUDENT)[4:7])}  # for the larger network
+LARGER = {"ours": OURS, **FAST}
 LATER = {  # slow to begin with, so measured after the others
     "torch.compile": Way(compiled=True),
     "cuDNN tries its algorithms": Way(tuned=True),
+    "both, torch.compile": Way(fast=tuple(RULES), compiled=True),
 }
 
 
 def prepared(method: nn.Module, way: Way, device: torch.device) -> nn.Module:
     """Move a method to the GPU in the memory format, precision and form that are asked for."""
     torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = way.tf32, way.tuned
-    fast.RULES = {key: rule for key, rule in ALL_RULES.items() if key not in way.plain}
     layout = torch.contiguous_format if way.contiguous else torch.channels_last_3d
     method = method.to(device).train()
     for module in method.modules():
         if isinstance(module, Backbone):
             module.to(memory_format=layout)
+            if way.fast:
+                module.layers = quickened(module.layers, {f: RULES[f] for f in way.fast})
     if way.compiled:
         fuse(method, device)
     return method
+
+
+def quickened(layers: Callable, rules: dict) -> Callable:
+    """Let layers take the other form of the functions in `rules`."""
+
+    def forward(x: Tensor) -> Tensor:
+        with FastKernels(rules):
+            return layers(x)
+
+    return forward
 
 
 def laid_out(found: dict[str, Batch], way: Way) -> dict[str, Batch]:

@@ -1,10 +1,5 @@
 """Networks: sizes, time steps that survive, and slots that really are times."""
 
-import copy
-from contextlib import nullcontext
-from functools import partial
-from unittest import mock
-
 import pytest
 import torch
 import torchvision
@@ -12,18 +7,15 @@ from helpers import tiny_profile  # also limits torch to one thread
 
 from tblib.errors import CheckpointError, ConfigError
 from tblib.models import (
-    Backbone,
     Classifier,
     ProjectionHead,
     backbone,
-    fast,
     parameter_count,
     pool,
     resolve_precision,
     starting_backbone,
     time_slots,
 )
-from tblib.models.base import kernels
 from tblib.models.resnets import Shift
 from tblib.models.sound import SoundConvolutions, unsound
 from tblib.models.weights import MEAN, STD
@@ -345,50 +337,3 @@ def test_auto_precision_asks_the_processor(monkeypatch, units, expected):
     assert resolve_precision("auto", "cpu") == expected
     assert [resolve_precision(name, "cpu") for name in ("fp32", "bf16")] == ["fp32", "bf16"]
     resolve_precision.cache_clear()
-
-
-@pytest.mark.parametrize("name", ["tiny_r3d", "r3d_18", "slow_r50", "slowfast_r50", "tsm_r18"])
-def test_fast_kernels_compute_the_same(name, monkeypatch):
-    """In float64, so that nothing but a mistake could differ; a GPU runs them in bfloat16."""
-    monkeypatch.setattr(Backbone, "forward", lambda self, x: self.layers(x))
-    plain = backbone(name).double().train()
-    other, x = copy.deepcopy(plain), torch.rand(2, 3, 8, 32, 32, dtype=torch.float64)
-    called = []
-    for function, rule in fast.RULES.items():
-        counted = partial(lambda rule, *args, **kw: called.append(rule) or rule(*args, **kw), rule)
-        monkeypatch.setitem(fast.RULES, function, counted)
-    expected = plain(x)
-    with fast.FastKernels():
-        found = other(x)
-    assert set(called) == {fast.widened, fast.flattened}
-    for result in (expected, found):
-        (result**2).mean().backward()
-    torch.testing.assert_close(found, expected)
-    for one, another in zip(plain.parameters(), other.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, another.grad)
-    for one, another in zip(plain.buffers(), other.buffers(), strict=True):
-        torch.testing.assert_close(one, another)
-
-
-def test_fast_kernels_keep_maps_in_place():
-    """The flat view shares memory and is channels last, which is what the fast kernel asks for."""
-    x = torch.rand(2, 16, 4, 6, 6).to(memory_format=torch.channels_last_3d)
-    seen = []
-
-    def batch_norm(flat, *rest):
-        seen.append(flat)
-        return flat
-
-    with mock.patch.object(fast.functional, "batch_norm", batch_norm):
-        y = fast.flattened(x)
-    assert seen[0].data_ptr() == x.data_ptr() == y.data_ptr() and y.shape == x.shape
-    assert seen[0].is_contiguous(memory_format=torch.channels_last)
-    assert y.is_contiguous(memory_format=torch.channels_last_3d)
-    assert torch.equal(y, x)
-
-
-def test_only_a_gpu_in_bfloat16_gets_fast_kernels():
-    chosen = {(p, d): type(kernels(p, d)) for p in (True, False) for d in ("cpu", "cuda")}
-    assert chosen.pop((True, "cuda")) is fast.FastKernels
-    assert chosen.pop((True, "cpu")) is SoundConvolutions
-    assert set(chosen.values()) == {nullcontext}

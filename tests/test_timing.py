@@ -56,7 +56,10 @@ def test_every_benchmark_of_the_processor_is_recorded():
     assert [path.stem for path in RECORDS] == names
 
 
-@pytest.mark.parametrize("name", ["speeds", "errors", "resumed", "features", "classifiers"])
+TABLES = ["speeds", "layers", "errors", "resumed", "features", "classifiers"]
+
+
+@pytest.mark.parametrize("name", TABLES)
 def test_the_readme_of_the_benchmarks_shows_what_a_gpu_measured(name, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import gpu_tables
@@ -66,12 +69,15 @@ def test_the_readme_of_the_benchmarks_shows_what_a_gpu_measured(name, monkeypatc
     assert table in readme, f"put this into the README:\n{table}"
 
 
-@pytest.mark.parametrize("name", ["parity", "parity-cpu", "throughput", "resume"])
+DEVICES = {"layers": "H200", "parity-cpu": "Xeon"}
+
+
+@pytest.mark.parametrize("name", ["parity", "parity-cpu", "throughput", "resume", "layers"])
 def test_a_record_of_a_gpu_program_says_where_it_comes_from(name):
     machine = read_json(ROOT / "results" / "gpu" / f"{name}.json")["machine"]
     assert {"device", "torch", "commit", "code_hash", "command", "date", "seconds"} <= set(machine)
     assert "+" not in machine["commit"] and "unknown" not in machine["commit"]
-    assert ("H100" in machine["device"]) == (name != "parity-cpu")
+    assert DEVICES.get(name, "H100") in machine["device"]
 
 
 def test_the_programs_for_a_gpu_can_be_tried_without_one(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 
 import torch
@@ -46,13 +46,9 @@ class Backbone(nn.Module):
         if precision == "auto":
             precision = resolve_precision(precision, x.device.type)
         reduced, device = precision == "bf16", x.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=reduced), kernels(reduced, device):
+        sound = SoundConvolutions() if reduced and device == "cpu" else nullcontext()
+        with torch.autocast(device, torch.bfloat16, enabled=reduced), sound:
             return self.layers(x).float()
-
-
-def kernels(reduced: bool, device: str) -> AbstractContextManager:
-    """Choose how a processor computes layers in bfloat16: rightly."""
-    return SoundConvolutions() if reduced and device == "cpu" else nullcontext()
 
 
 def fuse(module: nn.Module, device: torch.device) -> None:
