@@ -18,6 +18,7 @@ from .config import Profile
 from .data import cache, datasets, splits
 from .errors import ConfigError, DataError, MissingStage, did_you_mean
 from .io import read_json, write_json
+from .models import check_profile
 from .profiles import PROFILES, data_home, load_profile, runs_home
 
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
@@ -178,8 +179,10 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
 
     Raises:
         MissingStage: the directory was not started by chapter 1.
-        ConfigError: it belongs to other settings; the first differences are listed.
+        ConfigError: it belongs to other settings, of which the first differences are listed, or
+            the backbone cannot make the slots.
     """
+    check_profile(config)
     note = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"run_dir {folder} is a file; name a folder.")

@@ -7,6 +7,7 @@ from helpers import tiny_profile  # also limits torch to one thread
 
 from tblib.errors import CheckpointError, ConfigError
 from tblib.models import (
+    BACKBONES,
     Classifier,
     ProjectionHead,
     backbone,
@@ -143,6 +144,15 @@ def test_impossible_slots_are_explained():
         time_slots(torch.rand(1, 2, 4, 1, 1), 3)
     with pytest.raises(ConfigError, match="more frames per clip"):
         time_slots(backbone("tiny_r3d").eval()(torch.rand(1, 3, 4, 16, 16)), 4)
+
+
+@pytest.mark.parametrize("frames", [8, 12, 16])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones_know_how_many_time_steps_they_leave(name, frames):
+    with torch.device("meta"):
+        net = backbone(name)
+        steps = net.layers(torch.empty(1, 3, frames, 32, 32)).shape[2]
+    assert steps == -(-frames // net.time_stride)
 
 
 def test_the_shift_moves_an_eighth_of_the_channels_each_way():

@@ -207,6 +207,15 @@ def test_a_study_is_planned_by_training_with_all_its_units():
     assert not Path("nowhere").exists()
 
 
+def test_a_backbone_that_cannot_make_the_slots_is_refused(capsys):
+    """Of eight frames r3d_18 makes two time steps; that was seen once all frames were decoded."""
+    settings = ["--set", "model.backbone=r3d_18", "--set", "pretrain.clip.frames=8"]
+    assert main(["plan", "--profile", "ucf101-gpu-study", *settings]) == 2
+    said = capsys.readouterr()
+    assert "leaves 2 time steps, which cannot make 4 slots" in said.err
+    assert "plan of" not in said.out
+
+
 def test_a_wrong_speed_is_refused(capsys):
     assert main(["plan", "--tflops", "-1"]) == 2
     assert "must be above 0" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
-from helpers import TINY, tree_digests
+from helpers import TINY, tiny_profile, tree_digests
 
 import tblib
 from tblib import cards
@@ -87,6 +87,13 @@ def test_a_directory_of_other_settings_is_refused_and_left_as_it_was(run):
 def test_another_seed_is_another_run(run):
     with pytest.raises(ConfigError, match="seed: 0 there, 4 here"):
         tblib.start(namespace(run.dir, seed=4), chapter=2)
+
+
+def test_a_backbone_that_cannot_make_the_slots_is_refused(tmp_path):
+    config = tiny_profile(model__backbone="r3d_18")
+    with pytest.raises(ConfigError, match="2 time steps, which cannot make 4 slots; use more"):
+        open_run(config, tmp_path / "run", 1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_directory_that_chapter_one_did_not_start_is_refused(tmp_path):

@@ -16,6 +16,7 @@ from .base import fuse as fuse
 from .base import resolve_precision as resolve_precision
 from .heads import Classifier as Classifier
 from .heads import ProjectionHead as ProjectionHead
+from .heads import check_slots as check_slots
 from .heads import parameter_count as parameter_count
 from .heads import pool as pool
 from .heads import time_slots as time_slots
@@ -55,6 +56,16 @@ def backbone(name: str, precision: str = "fp32", weights: str | Path | None = No
     net = net.to(memory_format=torch.channels_last_3d)
     net.precision = precision
     return net
+
+
+def check_profile(profile) -> None:
+    """Refuse a profile whose backbone leaves time steps that its slots cannot share.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    stride, options = BACKBONES[profile.model.backbone].time_stride, profile.pretrain
+    check_slots(-(-options.clip.frames // stride), options.slots)
 
 
 def starting_backbone(model) -> Backbone:

@@ -35,9 +35,14 @@ class Backbone(nn.Module):
 
     With `bf16` the layers inside run in bfloat16 where torch holds that to be safe; the feature map
     that leaves, and with it every head and loss, is float32, and so are the weights.
+
+    Attributes:
+        dim: channels of the feature map, D.
+        time_stride: frames for one of its time steps; a rest of the frames makes one more.
     """
 
     dim: int
+    time_stride = 1
     precision = "fp32"
 
     def forward(self, x: Tensor) -> Tensor:

@@ -19,14 +19,23 @@ def time_slots(features: Tensor, slots: int) -> Tensor:
         ConfigError: the surviving time steps cannot be divided into S slots.
     """
     time = features.shape[2]
+    check_slots(time, slots)
+    return (
+        features.mean(dim=(3, 4)).unflatten(2, (slots, time // slots)).mean(dim=3).transpose(1, 2)
+    )
+
+
+def check_slots(time: int, slots: int) -> None:
+    """Refuse to make S slots of time steps that cannot be divided among them.
+
+    Raises:
+        ConfigError: so it is.
+    """
     if time % slots:
         raise ConfigError(
             f"the backbone leaves {time} time steps, which cannot make {slots} slots; "
             "use more frames per clip (pretrain.clip.frames) or fewer slots (pretrain.slots)."
         )
-    return (
-        features.mean(dim=(3, 4)).unflatten(2, (slots, time // slots)).mean(dim=3).transpose(1, 2)
-    )
 
 
 class ProjectionHead(nn.Module):

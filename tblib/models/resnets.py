@@ -40,6 +40,7 @@ class R3D18(Backbone):
     """torchvision's `r3d_18`: 33.2 M parameters with 101 classes; 16-16-8-4-4 time steps."""
 
     dim = 512
+    time_stride = 4
 
     def __init__(self):
         super().__init__()
@@ -63,6 +64,7 @@ class R2Plus1D34(Backbone):
     """
 
     dim = 512
+    time_stride = 4
 
     def __init__(self):
         super().__init__()

@@ -85,6 +85,7 @@ class SlowFastR50(Backbone):
     """
 
     dim = 2048 + 2048 // BETA
+    time_stride = ALPHA
 
     def __init__(self):
         super().__init__()

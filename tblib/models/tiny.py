@@ -42,6 +42,7 @@ class TinyR3D(Backbone):
     """
 
     dim = 128
+    time_stride = 2
 
     def __init__(self):
         super().__init__()

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import runtime
 from ..config import Profile
 from ..data import cache
+from ..models import check_profile
 from ..profiles import data_home
 from . import cost
 from .prices import Prices
@@ -32,8 +33,10 @@ def plan(config: Profile, folder: Path, tflops: float | None = None) -> str:
             machine than this one.
 
     Raises:
+        ConfigError: the backbone cannot make the slots.
         DataError: nothing is known about the videos.
     """
+    check_profile(config)
     videos, device = count_videos(config), runtime.device(config.runtime.device)
     if tflops is None:
         speed = cost.measure(config, device)
