@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
@@ -67,9 +68,11 @@ def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
 
     However the block is left, by an error, a signal or an interrupted cell, the workers first save
     what they are training. loky's reusable workers would be those of joblib's `Parallel` as well,
-    which cannot work with them unless it started them itself.
+    which cannot work with them unless it started them itself.  A worker that has grown by 300 MB,
+    as trainings make it, gives its place to a fresh one; loky's warning takes that for a fault.
     """
     executor = ProcessPoolExecutor(max_workers=size)
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     try:
         yield executor
     except BaseException:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from helpers import same_weights, tiny_profile
+from smoke import ROOT
 
 from tblib import checkpoint, jobs
 from tblib.errors import ConfigError, MissingStage, UserError
@@ -202,3 +205,37 @@ def worker_processes() -> set[int]:
         for pid in children.split()
         if "--process-name" in Path(f"/proc/{pid}/cmdline").read_text()
     }
+
+
+GROWING = """
+import time
+import numpy as np
+from tblib.workers import Task, side_by_side
+
+held = []
+
+def grow(megabytes):
+    held.append(np.ones(megabytes << 20, np.uint8))
+    time.sleep(1.2)  # loky looks at memory once a second
+
+def main():
+    finished = []
+    tasks = [Task(f"task {n}", grow, (1 if n == 0 else 400,)) for n in range(4)]
+    side_by_side(tasks, 1, lambda news: finished.extend(task.name for task, _ in news), "{}")
+    print(finished)
+"""
+
+
+def test_a_worker_that_grew_is_replaced_without_a_warning(tmp_path):
+    """loky's own, of a leak or a timeout, would send people looking for a fault."""
+    (tmp_path / "growing.py").write_text(GROWING)
+    done = subprocess.run(
+        [sys.executable, "-c", "import growing; growing.main()"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, tmp_path)))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str([f"task {n}" for n in range(4)])
+    assert "A worker stopped" not in done.stderr
