@@ -8,10 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from torch.nn.functional import normalize, softmax
 from torch.utils.data import DataLoader, Dataset
@@ -129,10 +125,16 @@ def time_retrieval(first: Tensor, second: Tensor) -> Tensor:
 def knn_probe(train: Tensor, train_label: Tensor, test: Tensor, k: int = 5) -> np.ndarray:
     """Classes predicted by the k nearest (cosine) training videos; features `[N, D]`."""
     k = min(k, len(train))
+    from sklearn.neighbors import KNeighborsClassifier  # takes a second, which few programs need
+
     return KNeighborsClassifier(k, metric="cosine").fit(train, train_label).predict(test)
 
 
 def linear_probe(train: Tensor, train_label: Tensor, test: Tensor) -> np.ndarray:
     """Classes predicted by logistic regression on standardised frozen features `[N, D]`."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
     return probe.fit(train, train_label).predict(test)

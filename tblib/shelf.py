@@ -25,6 +25,11 @@ def clips_per_step(profile: Profile, method: str) -> int:
     return _classifier(method).clips_per_step(profile)
 
 
+def frames(profile: Profile, method: str) -> int:
+    """Frames of each of those clips."""
+    return (profile.pretrain if _pretrains(method) else profile.finetune).clip.frames
+
+
 def helpers(method: str) -> int:
     """Frozen networks that see every clip of a step beside the one that learns."""
     return 0 if _pretrains(method) else _classifier(method).helpers

@@ -54,3 +54,16 @@ def test_a_recorded_study_is_whole_and_of_one_training_code(name):
         for seed in study.seeds(fraction):
             cells = study.unit(fraction, seed)["cells"].values()
             assert {len(cell["right"]) for cell in cells} == {len(study.label)}
+
+
+def test_what_the_readme_says_of_the_larger_network_is_recorded():
+    study = reading.load("ucf101-9", ROOT / "results" / "gpu")
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    names = ("student_reweighted", "student_average", "scratch")
+    top1 = [[f"{study.top1(name, f).item():.1f}" for f in (0.2, 0.05)] for name in names]
+    reweighted, average, labelled = (" and ".join(pair) for pair in top1)
+    assert (
+        f"the reweighted mixture has {reweighted} %, that of the plain average {average} %"
+        in readme
+    )
+    assert f"labels alone from random weights {labelled} %" in readme

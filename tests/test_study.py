@@ -295,3 +295,26 @@ def test_one_recorded_cell_comes_out_again(tmp_path, monkeypatch):
         100 * right.count("1") / len(right) for right in (again, unit["cells"]["scratch"]["right"])
     ]
     assert top1[0] == pytest.approx(top1[1], abs=6)
+
+
+def test_the_time_left_counts_what_others_do_meanwhile(monkeypatch, capsys):
+    """Two at a time of four alike: two are done after their time, so as much again is left."""
+    tasks = [conduct.Task(f"task {n}", print, (), cost=100.0) for n in range(4)]
+    tasks.append(conduct.Task("probe", print, ()))
+
+    def side_by_side(tasks, jobs, tell, killed):
+        tell([(tasks[4], 1000.0), (tasks[0], 600.0)])
+        tell([(tasks[1], 600.0)])
+
+    monkeypatch.setattr(conduct.workers, "side_by_side", side_by_side)
+    monkeypatch.setattr(conduct, "_to_train", lambda task: task.cost)
+    conduct._execute(tasks, jobs=2)
+    probe, first, second = capsys.readouterr().out.splitlines()
+    assert "left" not in probe
+    assert first.endswith("600 s; about 15 min left")
+    assert second.endswith("600 s; about 10 min left")
+
+
+def test_longer_clips_count_for_more():
+    c = load_profile("ucf101-gpu-study")
+    assert (shelf.frames(c, "joint"), shelf.frames(c, "timebalance")) == (16, 8)

@@ -2,22 +2,22 @@
 
 torchvision's R3D-18 and R(2+1)D end with two time steps for sixteen frames.  Here their last stage
 dilates in time instead of striding, so that four slots survive; that adds no weights.
+
+torchvision brings torch's compiler along, a second and a half, so only networks that need it import
+it.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torchvision.models.video import r3d_18 as torchvision_r3d_18
-from torchvision.models.video.resnet import (
-    BasicBlock,
-    Conv2Plus1D,
-    Conv3DNoTemporal,
-    R2Plus1dStem,
-    VideoResNet,
-)
 
 from .base import Backbone, conv
+
+if TYPE_CHECKING:
+    from torchvision.models.video import VideoResNet
 
 SHIFTED = 8  # one eighth of the channels comes from the frame before, one from the frame after
 
@@ -44,7 +44,9 @@ class R3D18(Backbone):
 
     def __init__(self):
         super().__init__()
-        net = torchvision_r3d_18(weights=None)
+        from torchvision.models.video import r3d_18
+
+        net = r3d_18(weights=None)
         _dilate(net.layer4)
         self.stages = _stages(net)
 
@@ -68,6 +70,13 @@ class R2Plus1D34(Backbone):
 
     def __init__(self):
         super().__init__()
+        from torchvision.models.video.resnet import (
+            BasicBlock,
+            Conv2Plus1D,
+            R2Plus1dStem,
+            VideoResNet,
+        )
+
         net = VideoResNet(BasicBlock, [Conv2Plus1D] * 4, [3, 4, 6, 3], R2Plus1dStem)
         for layer, width in ((net.layer2, 128), (net.layer3, 256), (net.layer4, 512)):
             layer[0].conv2[0] = Conv2Plus1D(width, width, 9 * width // 4)
@@ -102,6 +111,8 @@ class TSMR18(Backbone):
 
     def __init__(self):
         super().__init__()
+        from torchvision.models.video.resnet import BasicBlock, Conv3DNoTemporal, VideoResNet
+
         net = VideoResNet(BasicBlock, [Conv3DNoTemporal] * 4, [2, 2, 2, 2], image_stem)
         for block in net.modules():
             if isinstance(block, BasicBlock):

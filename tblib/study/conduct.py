@@ -7,7 +7,6 @@ started again; stopping it costs the tasks in progress, which go on from their l
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from .. import stopping, workers
@@ -105,15 +104,16 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _execute(tasks: list[Task], jobs: int) -> None:
-    begin, cost = time.monotonic(), {task.name: _to_train(task) for task in tasks}
-    finished: list[float] = []
+    cost = {task.name: _to_train(task) for task in tasks}
+    finished: dict[str, float] = {}  # seconds of each
 
     def tell(news: list[tuple[Task, float]]) -> None:
         for task, seconds in news:
-            finished.append(cost[task.name])
-            left = _left(time.monotonic() - begin, sum(finished), sum(cost.values()))
+            finished[task.name] = seconds
+            done = sum(cost[name] for name in finished)
+            spent = sum(seconds for name, seconds in finished.items() if cost[name])
             said = f"[{len(finished)}/{len(tasks)}] {task.name} {seconds:.0f} s"
-            print(said + left, flush=True)
+            print(said + _left(spent / jobs, done, sum(cost.values())), flush=True)
 
     workers.side_by_side(tasks, jobs, tell, _KILLED)
 
@@ -129,6 +129,7 @@ def _left(seconds: float, done: float, total: float) -> str:
     """Say how long the rest takes if it costs as much as what is done; nothing to go by is silent.
 
     Args:
-        done: cost of what took these seconds; `total` counts the rest as well.
+        seconds: what the finished trainings took, shared by those that run side by side.
+        done: their cost; `total` counts the rest as well.
     """
     return f"; about {seconds * (total - done) / done / 60:.0f} min left" if done else ""

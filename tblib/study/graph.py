@@ -86,6 +86,8 @@ def _mark(seed: int, fraction: float) -> str:
 
 
 def _cost(run: Run, job: Job) -> float:
-    """Estimate the work of a training in clips passed forwards and backwards."""
-    forwards = 1 + 0.3 * shelf.helpers(job.method)  # a frozen network only passes forwards
-    return job.steps * shelf.clips_per_step(run.config, job.method) * forwards
+    """Estimate the work of a training in clips, as long as in finetuning, both ways through."""
+    c, method = run.config, job.method
+    forwards = 1 + 0.3 * shelf.helpers(method)  # a frozen network only passes forwards
+    length = shelf.frames(c, method) / c.finetune.clip.frames
+    return job.steps * shelf.clips_per_step(c, method) * forwards * length

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 
 from .. import evaluate, reweight
 from ..cards import code_hash
@@ -154,4 +153,6 @@ def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dic
 def _auc(positive: np.ndarray, value: torch.Tensor) -> float | None:
     if not 0 < positive.sum() < len(positive):
         return None
+    from sklearn.metrics import roc_auc_score  # takes a second to import
+
     return float(roc_auc_score(positive, value.numpy()))
