@@ -165,6 +165,7 @@ class Session:
             "workers": n,
             "alone": supplied(videos, n, self.device, None),
             "while training": supplied(videos, n, self.device, step),
+            "while training, from pinned memory": supplied(videos, n, self.device, step, pin=True),
             "device augments, alone": supplied(videos, n, self.device, None, leave_uncut=True),
             "device augments, one loader": supplied(videos, 1, self.device, step, leave_uncut=True),
             "loader augments, one loader": supplied(videos, 1, self.device, step),
@@ -228,12 +229,19 @@ def supplied(
     device: torch.device,
     step: Callable | None,
     leave_uncut: bool = False,
+    pin: bool = False,
 ) -> float:
-    """Return videos per second that loaders bring to the GPU, alone or beside a training step."""
+    """Return videos per second that loaders bring to the GPU, alone or beside a training step.
+
+    Args:
+        pin: whether batches wait in pinned memory, from which a GPU copies by itself.
+    """
     batch, steps = 16, 24
     stream = Stream("train", batch, SparseDense(16, 1), Augment(112, 0.5, 0.5, erase=0.5))
     samples = ClipSamples(videos, np.zeros(len(videos), np.int64), stream, 0, leave_uncut)
-    supply = iter(loader(samples, np.arange(len(videos)), 0, steps, workers))
+    supply = loader(samples, np.arange(len(videos)), 0, steps, workers)
+    supply.pin_memory = pin
+    supply = iter(supply)
     for _ in range(4):
         to_device(next(supply), device)
     torch.cuda.synchronize()
