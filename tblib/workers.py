@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
@@ -69,10 +68,9 @@ def _pool(size: int) -> Iterator[ProcessPoolExecutor]:
     However the block is left, by an error, a signal or an interrupted cell, the workers first save
     what they are training. loky's reusable workers would be those of joblib's `Parallel` as well,
     which cannot work with them unless it started them itself.  A worker that has grown by 300 MB,
-    as trainings make it, gives its place to a fresh one; loky's warning takes that for a fault.
+    as a large network makes it, gives its place to a fresh one; loky's warning suspects a fault.
     """
     executor = ProcessPoolExecutor(max_workers=size)
-    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     try:
         yield executor
     except BaseException:

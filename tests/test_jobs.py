@@ -208,6 +208,7 @@ def worker_processes() -> set[int]:
 
 
 GROWING = """
+import os
 import time
 import numpy as np
 from tblib.workers import Task, side_by_side
@@ -217,6 +218,7 @@ held = []
 def grow(megabytes):
     held.append(np.ones(megabytes << 20, np.uint8))
     time.sleep(1.2)  # loky looks at memory once a second
+    print("worker", os.getpid(), flush=True)
 
 def main():
     finished = []
@@ -226,8 +228,8 @@ def main():
 """
 
 
-def test_a_worker_that_grew_is_replaced_without_a_warning(tmp_path):
-    """loky's own, of a leak or a timeout, would send people looking for a fault."""
+def test_a_worker_that_grew_is_replaced_and_nothing_is_lost(tmp_path):
+    """loky ends workers that grow by 300 MB, as large networks make them."""
     (tmp_path / "growing.py").write_text(GROWING)
     done = subprocess.run(
         [sys.executable, "-c", "import growing; growing.main()"],
@@ -237,5 +239,6 @@ def test_a_worker_that_grew_is_replaced_without_a_warning(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str([f"task {n}" for n in range(4)])
-    assert "A worker stopped" not in done.stderr
+    *workers, finished = done.stdout.splitlines()
+    assert finished == str([f"task {n}" for n in range(4)])
+    assert len(workers) == 4 and len(set(workers)) > 1, "loky no longer does; see workers._pool"
