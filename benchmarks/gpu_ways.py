@@ -35,7 +35,7 @@ OURS = Way()
 FAST = {
     "first convolution folded": Way(fast=(torch.conv3d,)),
     "batch norm flat": Way(fast=(batch_norm,)),
-    "both": Way(fast=tuple(RULES)),
+    "folded and flat": Way(fast=tuple(RULES)),
 }
 PRETRAINING = {
     "ours": OURS,
@@ -69,7 +69,7 @@ LARGER = {"ours": OURS, **FAST}
 LATER = {  # slow to begin with, so measured after the others
     "torch.compile": Way(compiled=True),
     "cuDNN tries its algorithms": Way(tuned=True),
-    "both, torch.compile": Way(fast=tuple(RULES), compiled=True),
+    "folded and flat, torch.compile": Way(fast=tuple(RULES), compiled=True),
 }
 
 

@@ -124,9 +124,9 @@ def time_retrieval(first: Tensor, second: Tensor) -> Tensor:
 
 def knn_probe(train: Tensor, train_label: Tensor, test: Tensor, k: int = 5) -> np.ndarray:
     """Classes predicted by the k nearest (cosine) training videos; features `[N, D]`."""
-    k = min(k, len(train))
     from sklearn.neighbors import KNeighborsClassifier  # takes a second, which few programs need
 
+    k = min(k, len(train))
     return KNeighborsClassifier(k, metric="cosine").fit(train, train_label).predict(test)
 
 
