@@ -26,7 +26,7 @@ def clips_per_step(profile: Profile, method: str) -> int:
 
 
 def frames(profile: Profile, method: str) -> int:
-    """Frames of each of those clips."""
+    """Frames of each clip that a method trains on."""
     return (profile.pretrain if _pretrains(method) else profile.finetune).clip.frames
 
 

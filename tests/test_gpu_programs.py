@@ -6,6 +6,7 @@ import pytest
 import torch
 from smoke import ROOT
 
+from tblib.io import read_json
 from tblib.models import Backbone, backbone
 
 NETS = ["tiny_r3d", "r3d_18", "slow_r50", "slowfast_r50", "tsm_r18"]
@@ -93,3 +94,14 @@ def test_the_ways_with_fast_kernels_use_them(monkeypatch):
         _, loss = gpu_ways.pretraining(way, 2, torch.device("cpu"))
         loss().backward()
         assert set(used) == set(way.fast), name
+
+
+def test_the_recorded_layers_are_those_the_program_times():
+    import gpu_layers
+
+    device, recorded = torch.device("cpu"), read_json(ROOT / "results" / "gpu" / "layers.json")
+    timed = dict([*gpu_layers.stems(1, device), *gpu_layers.norms(1, device)])
+    assert {row["name"] for row in recorded["rows"]} < set(timed)
+    for name, call in timed.items():
+        if "512 channels" in name:
+            call()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from tblib.jobs import train_job
 from tblib.profiles import load_profile
 from tblib.study import conduct, graph, grid, reading, scoring, work
 from tblib.study.record import RESULTS, record, settings
-from tblib.systems import student_job
+from tblib.systems import Job, student_job
 
 GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
 TINY = {
@@ -318,3 +319,6 @@ def test_the_time_left_counts_what_others_do_meanwhile(monkeypatch, capsys):
 def test_longer_clips_count_for_more():
     c = load_profile("ucf101-gpu-study")
     assert (shelf.frames(c, "joint"), shelf.frames(c, "timebalance")) == (16, 8)
+    run = SimpleNamespace(config=c)
+    long, short = (graph._cost(run, Job("x", method, 10, 0)) for method in ("joint", "supervised"))
+    assert (long, short) == (2 * 10 * c.pretrain.clips_per_step, 10 * c.finetune.batch)
