@@ -61,6 +61,7 @@ class Sticks(Section):
     frames_min: Annotated[int, Field(ge=8)] = 72
     frames_max: Annotated[int, Field(ge=8)] = 96
     seed: Annotated[int, Field(ge=0)] = 0
+    one_actor: bool = False  # the same person in the same clothes in every video
 
 
 class Model(Section):

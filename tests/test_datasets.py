@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 from realvideo import UCF_CLASSES
 
-from tblib.data import datasets, table, video
+from tblib.data import datasets, stickactions, table, video
 from tblib.errors import ConfigError, DataError
+from tblib.profiles import load_profile
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ def test_load_finds_ucf101_by_profile_or_environment(root, monkeypatch):
 def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
     monkeypatch.setenv("TB_DATA", str(tmp_path))
     sticks = SimpleNamespace(px=32, train_groups=1, test_groups=1, clips_per_group=1,
-                             frames_min=16, frames_max=16, seed=0)  # fmt: skip
+                             frames_min=16, frames_max=16, seed=0, one_actor=False)  # fmt: skip
     chosen = profile(dataset="stickactions", classes=("LieDown", "PlayingPiano"))
     chosen.sticks, chosen.runtime = sticks, SimpleNamespace(decoders=1)
     table = datasets.load(chosen).table
@@ -164,6 +165,21 @@ def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
     assert again.equals(table)
     assert {path: Path(path).stat().st_mtime_ns for path in again["path"]} == before
     assert all(len(video.decode(path)) == 16 for path in before)  # 32 px wide: narrow videos
+
+
+def test_videos_of_one_actor_get_a_folder_of_their_own_and_older_folders_keep_theirs(
+    tmp_path, monkeypatch
+):
+    made = []
+    monkeypatch.setenv("TB_DATA", str(tmp_path))
+    monkeypatch.setattr(stickactions, "build", lambda place, **_: made.append(place.name))
+    for one_actor in (False, True):
+        chosen = load_profile("laptop", {"sticks.one_actor": one_actor})
+        with pytest.raises(DataError):  # nothing was built
+            datasets.load(chosen)
+    older, other = made
+    assert older == "stickactions-64px-d178dbde"  # as before there was the choice
+    assert other != older
 
 
 def test_load_refuses_an_unknown_dataset():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 
 import av
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from tblib.data import stickactions
-from tblib.data.stickactions import one, render, truth
+from tblib.data.stickactions import look, one, render, truth
 from tblib.errors import DataError
 
 SMALL = {"px": 32, "train_groups": 2, "test_groups": 1, "clips_per_group": 2, "frames": (20, 26)}
@@ -128,6 +129,18 @@ def test_a_folder_with_other_parameters_is_refused(dataset):
     with pytest.raises(DataError, match="other px; choose another folder"):
         stickactions.build(dataset, classes=TWO, workers=1, **SMALL | {"px": 34})
     assert fingerprints(dataset) == before
+
+
+def test_a_folder_made_before_there_was_one_actor_goes_on_and_is_not_mixed(dataset, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(dataset, folder)
+    note = json.loads((folder / "dataset.json").read_text())
+    del note["parameters"]["one_actor"]
+    (folder / "dataset.json").write_text(json.dumps(note))
+    with pytest.raises(DataError, match="other one_actor; choose another folder"):
+        stickactions.build(folder, classes=TWO, workers=1, one_actor=True, **SMALL)
+    stickactions.build(folder, classes=TWO, workers=1, **SMALL)
+    assert fingerprints(folder) == fingerprints(dataset)
 
 
 @pytest.mark.parametrize("change, message", [
@@ -250,6 +263,25 @@ def test_clothes_differ_in_brightness_from_the_scene():
         made = stickactions.sample("GetUp", px=64, frames=8, seed=seed).meta["look"]
         luma = {k: np.dot(made[k], [0.299, 0.587, 0.114]) for k in ("wall", "shirt", "trousers")}
         assert min(abs(luma["wall"] - luma[k]) for k in ("shirt", "trousers")) > 60
+
+
+def test_one_actor_plays_in_every_scene(dataset, tmp_path):
+    person = ("skin", "hair", "hair_style", "build", "leg", "head", "trim", "long_sleeves")
+    stickactions.build(tmp_path, classes=TWO, workers=1, one_actor=True, **SMALL)
+    paths = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.mp4"))]
+    own = [stickactions.ground_truth(dataset / path)["meta"]["look"] for path in paths]
+    one_actor = [stickactions.ground_truth(tmp_path / path)["meta"]["look"] for path in paths]
+    assert len({str([worn[k] for k in person]) for worn in own}) == 6  # groups
+    assert len({str([worn[k] for k in person]) for worn in one_actor}) == 1
+    for k in ("wall", "floor", "gear", "pattern", "light", "texture"):
+        assert [a[k] for a in one_actor] == [b[k] for b in own]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_one_actor_differs_in_brightness_from_every_scene(seed):
+    made = look.same_actor(look.draw_look(np.random.default_rng(seed)))
+    luma = {k: np.dot(getattr(made, k), [0.299, 0.587, 0.114]) for k in ("wall", "shirt", "shoes")}
+    assert min(abs(luma["wall"] - luma[k]) for k in ("shirt", "shoes")) > 60
 
 
 def test_large_pictures_work():

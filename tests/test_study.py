@@ -52,7 +52,9 @@ def profile(tmp_path, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("name", ["laptop-study", "orders-study", "ucf101-study"])
+@pytest.mark.parametrize(
+    "name", ["laptop-study", "orders-study", "one-actor-study", "ucf101-study"]
+)
 def test_every_system_gets_the_same_steps_and_clips(name):
     c = load_profile(name)
     assert c.student.batch_labelled + c.student.batch_unlabelled == c.finetune.batch
@@ -81,6 +83,17 @@ def test_the_study_of_orders_differs_in_its_classes_and_in_the_span_of_a_clip_on
     for section in ("data", "sticks", "model", "pretrain", "finetune", "similarity", "student"):
         found = getattr(orders, section).model_copy(update=same.get(section, {}))
         assert found == getattr(stories, section)
+
+
+def test_the_study_of_one_actor_is_that_of_orders_with_one_actor_and_milder_colours():
+    one, orders = load_profile("one-actor-study"), load_profile("orders-study")
+    assert one.sticks.one_actor and one.pretrain.jitter < orders.pretrain.jitter
+    same = {"sticks": {"one_actor": False}, "pretrain": {"jitter": orders.pretrain.jitter}}
+    for section in type(one).model_fields:
+        if section not in ("name", "title"):
+            found = getattr(one, section)
+            found = found.model_copy(update=same[section]) if section in same else found
+            assert found == getattr(orders, section)
 
 
 def test_cells_have_names_of_their_own_and_jobs_too():

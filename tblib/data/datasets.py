@@ -105,6 +105,8 @@ def _generate(profile) -> Path:
         "seed": sticks.seed,
         "classes": sorted(profile.data.classes) if profile.data.classes else None,
     }
+    if sticks.one_actor:  # else absent: folders made before there was the choice keep their names
+        parameters["one_actor"] = True
     named = json.dumps(parameters | {"version": stickactions.VERSION}, sort_keys=True)
     digest = hashlib.sha256(named.encode()).hexdigest()[:8]
     place = data_home() / f"stickactions-{sticks.px}px-{digest}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -97,4 +97,28 @@ def draw_look(rng: np.random.Generator) -> Look:
         light=float(u(-1, 1)),
         tint=tuple(float(v) for v in u(0.97, 1.03, 3)),
         texture=int(rng.integers(2**31)),
+    )
+
+
+def same_actor(look: Look) -> Look:
+    """Put the same person in the same clothes into a group's scene.
+
+    On a dark wall the clothes are light, elsewhere dark, as those of `draw_look`; walls, light and
+    equipment stay the group's own.
+    """
+    dark = sum(look.wall) / 3 < 128
+    return replace(
+        look,
+        shirt=paint(0, 0, 0.8 if dark else 0.3),
+        trim=paint(0, 0, 0.55),
+        trousers=paint(0, 0, 0.72 if dark else 0.22),
+        shoes=paint(0, 0, 0.92 if dark else 0.14),
+        skin=paint(0.07, 0.5, 0.6),
+        hair=paint(0.07, 0.4, 0.25),
+        hair_style="short",
+        long_sleeves=False,
+        long_legs=True,
+        build=1.0,
+        leg=1.0,
+        head=1.0,
     )

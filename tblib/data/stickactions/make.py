@@ -34,6 +34,7 @@ class Parameters:
     frames: tuple[int, int]
     seed: int
     classes: tuple[str, ...]
+    one_actor: bool = False
 
     def __post_init__(self):
         check_sizes(self.px, self.frames)
@@ -52,7 +53,7 @@ def _make(folder: Path, parameters: Parameters, name: str, group: int, clip: int
     try:
         length = numbers_for(LENGTH, name, p.seed, group, clip)
         frames = int(length.integers(p.frames[0], p.frames[1] + 1))
-        scene, pictures, layer = painted(name, p.seed, group, clip, frames, p.px)
+        scene, pictures, layer = painted(name, p.seed, group, clip, frames, p.px, p.one_actor)
     finally:
         cv2.setNumThreads(threads)
     known = {
@@ -101,7 +102,8 @@ def _claim(folder: Path, p: Parameters) -> dict:
     content["parameters"] |= {"frames": list(p.frames), "classes": list(p.classes)}
     if (folder / "dataset.json").exists():
         there = read_json(folder / "dataset.json")
-        theirs = {"version": there.get("version")} | there.get("parameters", {})
+        older = {"version": there.get("version"), "one_actor": False}
+        theirs = older | there.get("parameters", {})
         ours = {"version": VERSION} | content["parameters"]
         other = sorted(k for k in ours if theirs.get(k) != ours[k])
         if other:
@@ -112,7 +114,8 @@ def _claim(folder: Path, p: Parameters) -> dict:
 
 def build(folder: Path, *, px: int = 64, train_groups: int = 10, test_groups: int = 4,
           clips_per_group: int = 3, frames: tuple[int, int] = (72, 96), seed: int = 0,
-          classes: Sequence[str] | None = None, workers: int = 2) -> None:  # fmt: skip
+          classes: Sequence[str] | None = None, one_actor: bool = False,
+          workers: int = 2) -> None:  # fmt: skip
     """Write the dataset, or what is missing of it.
 
     A group is one actor with one look and one scene; groups 1 … `test_groups` are the test set,
@@ -125,13 +128,16 @@ def build(folder: Path, *, px: int = 64, train_groups: int = 10, test_groups: in
         px: side length in pixels, a multiple of 2.
         frames: least and most frames of a video (25 a second).
         classes: some keys of `FAMILY`; `CLASSES` without.
+        one_actor: the same person in the same clothes in every video.
         workers: processes.
 
     Raises:
         DataError: unknown class, impossible size, or a folder made with other parameters.
     """
     chosen = tuple(sorted(set(CLASSES if classes is None else classes), key=class_index))
-    p = Parameters(px, train_groups, test_groups, clips_per_group, tuple(frames), seed, chosen)
+    p = Parameters(
+        px, train_groups, test_groups, clips_per_group, tuple(frames), seed, chosen, one_actor
+    )
     folder = Path(folder)
     content = _claim(folder, p)
     todo = [(name, group, clip) for name in chosen for group, clip in _clips(p)]

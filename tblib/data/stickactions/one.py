@@ -52,15 +52,15 @@ def numbers_for(purpose: int, name: str, *where: int) -> np.random.Generator:
     return np.random.default_rng([purpose, class_index(name), *where])
 
 
-def scene(name: str, seed: int, group: int, clip: int, frames: int) -> Scene:
+def scene(name: str, seed: int, group: int, clip: int, frames: int, one_actor=False) -> Scene:
     """Compose one video; every number comes from (seed, class, group, clip) alone."""
     look = numbers_for(LOOK, name, seed, group)
-    return compose(name, look, numbers_for(CLIP, name, seed, group, clip), frames)
+    return compose(name, look, numbers_for(CLIP, name, seed, group, clip), frames, one_actor)
 
 
-def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int):
+def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, one_actor=False):
     """Compose and paint one video: scene, frames uint8 [T, px, px, 3] and layers [T, px, px]."""
-    made = scene(name, seed, group, clip, frames)
+    made = scene(name, seed, group, clip, frames, one_actor)
     clean, layer = render.paint(made, px)
     return made, render.expose(made, clean, numbers_for(NOISE, name, seed, group, clip)), layer
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import body, equipment, motion
 from .actions import PROGRAMS, Performance, perform
-from .look import Look, draw_look, shade
+from .look import Look, draw_look, same_actor, shade
 from .orders import ORDERS
 from .shapes import Stage, bar, box, ellipse
 
@@ -44,9 +44,10 @@ class Scene:
     meta: dict
 
 
-def compose(name: str, look_rng, rng, frames: int) -> Scene:
+def compose(name: str, look_rng, rng, frames: int, one_actor: bool = False) -> Scene:
     """Draw one video of class `name`: `look_rng` decides what a group shares, `rng` the rest."""
     look, stage = draw_look(look_rng), Stage(frames)
+    look = same_actor(look) if one_actor else look
     _background(stage, look)
     if FAMILY[name] == "phased":
         joints, phase, meta, zoom = _phased(stage, PHASED[name], look, rng)
