@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,23 @@ def _section(entry: dict[str, Any], source: str, folder: Path) -> str:
     return closed(entry["title"], f"{text}{note}")
 
 
+def _sections(entries: list[dict[str, Any]], studies: list[str], folder: Path) -> list[str]:
+    """Write the tables of this run; those called `study: what` share a cover for each study."""
+
+    def study(entry: dict[str, Any]) -> str | None:
+        name = entry["title"].partition(": ")[0]
+        return name if name in studies else None
+
+    written = []
+    for name, group in groupby(entries, study):
+        sections = [_section(entry, "this run", folder) for entry in group]
+        if name is not None:
+            title = f"{name}, as chapter 9 reads it: {len(sections)} tables"
+            sections = [closed(title, "\n".join(sections), "::::::")]
+        written += sections
+    return written
+
+
 def _metrics(run: Path) -> dict[str, Any]:
     return {path.stem: read_json(path) for path in sorted((run / "metrics").glob("[0-9]*.json"))}
 
@@ -254,7 +272,7 @@ def results(run: Path, recorded: Path, folder: Path) -> str:
         folder: where the page will be; CSV files go to its `tables/`.
     """
     name = next(iter(cards(run).values()))["profile"]
-    this = [_section(entry, "this run", folder) for entry in tables(_metrics(run))]
+    this = _sections(tables(_metrics(run)), reading.recorded(recorded / "study"), folder)
     return "\n".join(
         [
             "# Results\n",

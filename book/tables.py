@@ -46,6 +46,10 @@ def sortable(
     return f"::::{{div}} sortable {style}\n{table(columns, rows)}::::\n\n{link}\n"
 
 
-def closed(title: str, text: str) -> str:
-    """Write a part of a page that a click on its title opens; on paper all are open."""
-    return f":::::{{dropdown}} {title}\n{text}:::::\n"
+def closed(title: str, text: str, fence: str = ":::::") -> str:
+    """Write a part of a page that a click on its title opens; on paper all are open.
+
+    Args:
+        fence: colons around it, one more if there are closed parts in it.
+    """
+    return f"{fence}{{dropdown}} {title}\n{text}{fence}\n"

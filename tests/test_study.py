@@ -85,10 +85,15 @@ def test_the_study_of_orders_differs_in_its_classes_and_in_the_span_of_a_clip_on
         assert found == getattr(stories, section)
 
 
-def test_the_study_of_one_actor_is_that_of_orders_with_one_actor_and_milder_colours():
+def test_the_study_of_one_actor_is_that_of_orders_with_one_actor_milder_colours_and_fewer_labels():
     one, orders = load_profile("one-actor-study"), load_profile("orders-study")
     assert one.sticks.one_actor and one.pretrain.jitter < orders.pretrain.jitter
-    same = {"sticks": {"one_actor": False}, "pretrain": {"jitter": orders.pretrain.jitter}}
+    same = {
+        "sticks": {"one_actor": False},
+        "pretrain": {"jitter": orders.pretrain.jitter},
+        "study": {"fractions": orders.study.fractions},
+    }
+    assert one.study.fractions == (0.1, 0.05)
     for section in type(one).model_fields:
         if section not in ("name", "title"):
             found = getattr(one, section)

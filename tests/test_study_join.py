@@ -1,6 +1,7 @@
 """Parts of a study join to the whole, and only if they do not contradict each other."""
 
 import copy
+from unittest.mock import ANY
 
 import pytest
 
@@ -8,6 +9,7 @@ from tblib.__main__ import main
 from tblib.errors import ConfigError, DataError
 from tblib.io import read_json, write_json
 from tblib.profiles import load_profile
+from tblib.study.conduct import unit_config
 from tblib.study.join import join
 from tblib.study.record import RESULTS
 
@@ -64,9 +66,23 @@ def test_parts_join_to_the_whole(whole, tmp_path, cuts):
     joined = _joined(tmp_path, *parts)
     assert _without_cards(joined) == _without_cards(whole)
     for one, other in zip(joined["units"], whole["units"], strict=True):
-        seconds = one["card"].pop("seconds"), other["card"]["seconds"]
+        seconds = one["card"]["seconds"], other["card"]["seconds"]
         assert seconds[0] == pytest.approx(seconds[1], abs=0.2)
-        assert one["card"] == {k: v for k, v in other["card"].items() if k != "seconds"}
+        # Digests are of all settings, and some are younger than the record.
+        digest = unit_config(load_profile(NAME), one["seed"], one["fraction"]).digest()
+        assert one["card"] == other["card"] | {"config": digest, "seconds": ANY}
+
+
+def test_a_record_older_than_a_setting_joins_and_one_made_with_another_value_does_not(
+    whole, tmp_path
+):
+    parts = [_part(whole, seeds=seeds) for seeds in ((0, 1), (2, 3, 4))]
+    parts[0]["config"]["sticks"].pop("one_actor", None)
+    parts[1]["config"]["sticks"]["one_actor"] = False
+    assert _without_cards(_joined(tmp_path, *parts)) == _without_cards(whole)
+    parts[1]["config"]["sticks"]["one_actor"] = True
+    with pytest.raises(ConfigError, match="sticks.one_actor: True there, False here"):
+        _joined(tmp_path, *parts)
 
 
 def test_equal_trainings_may_have_taken_other_times(whole, tmp_path):

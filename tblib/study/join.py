@@ -61,7 +61,9 @@ def join(config: Profile, paths: Sequence[Path], results: Path = RESULTS) -> Pat
 
 def _check_part(config: Profile, part: dict, first: dict, path: Path) -> None:
     """Refuse a part of another study."""
-    there, here = _flat(part["config"]), _flat(settings(config))
+    # A record older than a setting was made as its default says.
+    there = _flat(settings(Profile(name=config.name))) | _flat(part["config"])
+    here = _flat(settings(config))
     if different := sorted(k for k in there | here if there.get(k) != here.get(k)):
         shown = "; ".join(
             f"{k}: {there.get(k)!r} there, {here.get(k)!r} here" for k in different[:3]

@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from smoke import ROOT
 
 from tblib.cards import code_hash
+from tblib.study import reading
 
 pytestmark = pytest.mark.timeout(900)
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src"}
@@ -100,6 +101,21 @@ def test_anchors_exist(html, soups):
             if parts.fragment and unquote(parts.fragment) not in anchors.get(target, set()):
                 broken.add(f"{page.relative_to(html)} -> {link['href']}")
     assert broken == set()
+
+
+@pytest.mark.parametrize("name", reading.recorded())
+def test_tables_of_a_study_are_behind_one_cover(html, soups, name):
+    page = soups[html / "book" / "results.html"]
+    covers = [
+        node
+        for node in page.select("article details")
+        if node.summary.get_text(strip=True).startswith(f"{name}, as chapter 9 reads it")
+    ]
+    assert len(covers) == 1
+    parts = covers[0].select("details")
+    assert f": {len(parts)} tables" in covers[0].summary.get_text()
+    assert len(parts) > 2 and all(len(part.select("table")) == 1 for part in parts)
+    assert all(part.summary.get_text(strip=True).startswith(f"{name}: ") for part in parts)
 
 
 def test_images_have_words(soups):
