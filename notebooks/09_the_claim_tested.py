@@ -135,7 +135,7 @@ each(lambda study: origin(study).rename("run card").to_frame())
 #
 # ## Statements that can fail
 #
-# These were written down, with their thresholds, before the study was run: whoever sees the numbers
+# These were written down, with thresholds, before the study was run: whoever sees the numbers
 # first will find a statement that fits them.  H1 to H15 are older than any result; H16 to H20 were
 # added before the third study, when one seed of a transformations teacher had been seen.  The recorded
 # laptop-study is the fourth: the third, whose results had been read, with longer pretraining.  The
@@ -396,8 +396,8 @@ each(mixtures)
 # %% [markdown]
 # ## Link 3: does weighting help?
 #
-# Now the students.  They differ only in what they are told about the unlabelled videos.  Large dots are
-# means, small dots seeds; the dashed line is the plain average.
+# Students differ only in what they are told about unlabelled videos.  Large dots are means, small dots
+# seeds; the dashed line is the plain average.
 
 # %%
 STUDENTS = {
@@ -641,7 +641,7 @@ def verdict(study):
 each(verdict)
 
 # %% [markdown]
-# The four links again, with the number of tests of each.
+# Tests of each link, by outcome.
 
 # %% tags=["nbval-check-output"]
 LINKS = {
@@ -676,8 +676,7 @@ def chain(study):
 each(chain)
 
 # %% [markdown]
-# In words, from the table.  *Mixed* means: not the same outcome at both
-# shares of labels.
+# *Mixed* means: not the same outcome at both shares of labels.
 
 
 # %% tags=["nbval-check-output"]
@@ -705,7 +704,7 @@ for study in studies:
 # %% [markdown]
 # ### How to read it
 #
-# Start with the first link that does not hold.  It explains those below: weighting
+# Start with the first link that does not hold.  It explains those below: weights
 # cannot help if the teachers are right about the same videos, and a good score is of no use between
 # teachers of which one is better everywhere.
 #
