@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tblib import stats
 from tblib.io import read_json
 from tblib.study import reading
 
@@ -67,3 +68,29 @@ def test_what_the_readme_says_of_the_larger_network_is_recorded():
         in readme
     )
     assert f"labels alone from random weights {labelled} %" in readme
+
+
+def test_what_the_readme_says_of_the_study_of_one_actor_is_recorded():
+    study = reading.load("one-actor-study")
+    readme = " ".join((ROOT / "README.md").read_text().split())
+
+    def gain(over, fraction):
+        difference = study.top1("student_reweighted", fraction) - study.top1(over, fraction)
+        mean, _, high = stats.mean_ci(difference)
+        return f"{mean:.1f}", f"{high - mean:.1f}"
+
+    few, some = ("{} ± {}".format(*gain("student_average", f)) for f in (0.05, 0.1))
+    shuffled, inverted = (gain(f"student_{s}", 0.1)[0] for s in ("shuffled", "inverted"))
+    controls = [gain(f"student_{s}", 0.05)[0] for s in ("shuffled", "inverted")]
+    assert "{} more than shuffled scores, {} more than inverted".format(*controls) in readme
+    assert f"**Yes with 5 %**: +{few} (p = 0.01)" in readme
+    assert f"With 10 % +{some}, but better than shuffled (+{shuffled})" in readme
+    assert f"and inverted (+{inverted})" in readme
+    ssl = " and ".join(gain("ssl", f)[0] for f in (0.05, 0.1))
+    assert f"`one-actor-study` ({ssl} more, with 5 and 10 %)" in readme
+    alone, mixed = (
+        [f"{study.top1(cell, f).mean():.1f}" for f in (0.05, 0.1)]
+        for cell in ("student_distinctive_only", "student_reweighted")
+    )
+    said = f"({alone[0]} and {alone[1]} % against {mixed[0]} and {mixed[1]} with s(v)"
+    assert said in readme
