@@ -62,6 +62,15 @@ class Sticks(Section):
     frames_max: Annotated[int, Field(ge=8)] = 96
     seed: Annotated[int, Field(ge=0)] = 0
     one_actor: bool = False  # the same person in the same clothes in every video
+    one_gym: bool = False  # persistent classes share room and posture, equipment hardly stands out
+
+    @model_validator(mode="after")
+    def _dressed(self) -> Sticks:
+        if self.one_gym and not self.one_actor:
+            raise ValueError(
+                "one_gym needs one_actor: true, since others' clothes may be as light as its wall"
+            )
+        return self
 
 
 class Model(Section):

@@ -151,7 +151,8 @@ def test_load_finds_ucf101_by_profile_or_environment(root, monkeypatch):
 def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
     monkeypatch.setenv("TB_DATA", str(tmp_path))
     sticks = SimpleNamespace(px=32, train_groups=1, test_groups=1, clips_per_group=1,
-                             frames_min=16, frames_max=16, seed=0, one_actor=False)  # fmt: skip
+                             frames_min=16, frames_max=16, seed=0,
+                             one_actor=False, one_gym=False)  # fmt: skip
     chosen = profile(dataset="stickactions", classes=("LieDown", "PlayingPiano"))
     chosen.sticks, chosen.runtime = sticks, SimpleNamespace(decoders=1)
     table = datasets.load(chosen).table
@@ -167,19 +168,19 @@ def test_load_makes_stickactions_on_first_use_only(tmp_path, monkeypatch):
     assert all(len(video.decode(path)) == 16 for path in before)  # 32 px wide: narrow videos
 
 
-def test_videos_of_one_actor_get_a_folder_of_their_own_and_older_folders_keep_theirs(
+def test_videos_that_share_something_get_folders_of_their_own_and_older_ones_keep_theirs(
     tmp_path, monkeypatch
 ):
     made = []
     monkeypatch.setenv("TB_DATA", str(tmp_path))
     monkeypatch.setattr(stickactions, "build", lambda place, **_: made.append(place.name))
-    for one_actor in (False, True):
-        chosen = load_profile("laptop", {"sticks.one_actor": one_actor})
+    for one_actor, one_gym in ((False, False), (True, False), (True, True)):
+        shared = {"sticks.one_actor": one_actor, "sticks.one_gym": one_gym}
+        chosen = load_profile("laptop", shared)
         with pytest.raises(DataError):  # nothing was built
             datasets.load(chosen)
-    older, other = made
-    assert older == "stickactions-64px-d178dbde"  # as before there was the choice
-    assert other != older
+    assert made[0] == "stickactions-64px-d178dbde"  # as before there was the choice
+    assert len(set(made)) == 3
 
 
 def test_load_refuses_an_unknown_dataset():

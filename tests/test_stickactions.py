@@ -14,7 +14,8 @@ import pytest
 
 from tblib.data import stickactions
 from tblib.data.stickactions import look, one, render, truth
-from tblib.errors import DataError
+from tblib.errors import ConfigError, DataError
+from tblib.profiles import load_profile
 
 SMALL = {"px": 32, "train_groups": 2, "test_groups": 1, "clips_per_group": 2, "frames": (20, 26)}
 TWO = ("PlayingPiano", "LieDown")
@@ -131,14 +132,15 @@ def test_a_folder_with_other_parameters_is_refused(dataset):
     assert fingerprints(dataset) == before
 
 
-def test_a_folder_made_before_there_was_one_actor_goes_on_and_is_not_mixed(dataset, tmp_path):
+def test_a_folder_made_before_videos_could_share_things_goes_on_and_is_not_mixed(dataset, tmp_path):
     folder = tmp_path / "older"
     shutil.copytree(dataset, folder)
     note = json.loads((folder / "dataset.json").read_text())
-    del note["parameters"]["one_actor"]
+    del note["parameters"]["one_actor"], note["parameters"]["one_gym"]
     (folder / "dataset.json").write_text(json.dumps(note))
-    with pytest.raises(DataError, match="other one_actor; choose another folder"):
-        stickactions.build(folder, classes=TWO, workers=1, one_actor=True, **SMALL)
+    for shared, named in (({}, "one_actor"), ({"one_gym": True}, "one_actor, one_gym")):
+        with pytest.raises(DataError, match=f"other {named}; choose another folder"):
+            stickactions.build(folder, classes=TWO, workers=1, one_actor=True, **shared, **SMALL)
     stickactions.build(folder, classes=TWO, workers=1, **SMALL)
     assert fingerprints(folder) == fingerprints(dataset)
 
@@ -275,6 +277,46 @@ def test_one_actor_plays_in_every_scene(dataset, tmp_path):
     assert len({str([worn[k] for k in person]) for worn in one_actor}) == 1
     for k in ("wall", "floor", "gear", "pattern", "light", "texture"):
         assert [a[k] for a in one_actor] == [b[k] for b in own]
+
+
+def test_one_gym_is_the_room_of_all_persistent_videos_and_of_no_other(tmp_path):
+    room = ("pattern", "wall", "mark", "floor", "gear", "texture")
+    names = ("PlayingPiano", "SwingSet", "LieDown")
+    stickactions.build(tmp_path, classes=names, workers=1, one_actor=True, one_gym=True, **SMALL)
+    videos = {name: sorted((tmp_path / name).glob("*.mp4")) for name in names}
+    looks = {name: [stickactions.ground_truth(path)["meta"]["look"] for path in videos[name]]
+             for name in names}  # fmt: skip
+    rooms = {name: {str([seen[k] for k in room]) for seen in looks[name]} for name in names}
+    assert rooms["PlayingPiano"] == rooms["SwingSet"] and len(rooms["SwingSet"]) == 1
+    assert len(rooms["LieDown"]) == 3 and not rooms["LieDown"] & rooms["SwingSet"]  # groups
+    assert len({seen["light"] for seen in looks["SwingSet"]}) == 3
+
+
+def test_equipment_hardly_stands_out_in_the_one_gym():
+    own = look.draw_look(np.random.default_rng(look.GYM))
+    gym = look.in_gym(look.draw_look(np.random.default_rng(0)))
+    assert gym.wall == own.wall
+    for faint, plain in zip(gym.gear, own.gear, strict=True):
+        step = np.subtract(plain, own.wall)
+        np.testing.assert_allclose(np.subtract(faint, gym.wall), look.FAINT * step)
+
+
+def test_in_the_one_gym_all_persistent_classes_have_the_same_posture():
+    def height(name: str, one_gym: bool) -> float:
+        stage = one.scene(name, 0, 1, 1, 32, one_actor=True, one_gym=one_gym).stage
+        person = [ref for ref, actor in zip(stage.refs, stage.actor, strict=True) if actor]
+        return float(np.mean([ref[:, 1, 2] for ref in person]))
+
+    gym, own = ([height(name, where) for name in PERSISTENT] for where in (True, False))
+    assert np.std(gym) < 0.3 * np.std(own), (gym, own)
+
+
+def test_the_one_gym_needs_the_one_actor(tmp_path):
+    with pytest.raises(DataError, match="one_gym needs one_actor"):
+        stickactions.build(tmp_path, classes=TWO, workers=1, one_gym=True, **SMALL)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="one_gym needs one_actor: true"):
+        load_profile("laptop", {"sticks.one_gym": True})
 
 
 @pytest.mark.parametrize("seed", range(20))

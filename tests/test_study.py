@@ -101,6 +101,18 @@ def test_the_study_of_one_actor_is_that_of_orders_with_one_actor_milder_colours_
             assert found == getattr(orders, section)
 
 
+def test_the_study_of_one_gym_is_that_of_one_actor_with_one_gym_and_a_longer_joint_pretraining():
+    gym, one = load_profile("gym-study"), load_profile("one-actor-study")
+    pre = gym.pretrain
+    assert gym.sticks.one_gym and pre.steps_joint == pre.steps_invariant + pre.steps_distinctive
+    same = {"sticks": {"one_gym": False}, "pretrain": {"steps_joint": one.pretrain.steps_joint}}
+    for section in type(gym).model_fields:
+        if section not in ("name", "title"):
+            found = getattr(gym, section)
+            found = found.model_copy(update=same[section]) if section in same else found
+            assert found == getattr(one, section)
+
+
 def test_cells_have_names_of_their_own_and_jobs_too():
     c = load_profile("laptop-study")
     cells = [cell for group in ("bound", "main", *GROUPS) for cell in grid.cells(c, group)]

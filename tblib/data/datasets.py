@@ -105,8 +105,9 @@ def _generate(profile) -> Path:
         "seed": sticks.seed,
         "classes": sorted(profile.data.classes) if profile.data.classes else None,
     }
-    if sticks.one_actor:  # else absent: folders made before there was the choice keep their names
-        parameters["one_actor"] = True
+    for shared in ("one_actor", "one_gym"):  # absent if false: older folders keep their names
+        if getattr(sticks, shared):
+            parameters[shared] = True
     named = json.dumps(parameters | {"version": stickactions.VERSION}, sort_keys=True)
     digest = hashlib.sha256(named.encode()).hexdigest()[:8]
     place = data_home() / f"stickactions-{sticks.px}px-{digest}"

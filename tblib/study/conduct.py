@@ -36,7 +36,7 @@ def conduct(config: Profile, folder: Path) -> None:
     if config.study is None:
         raise ConfigError(
             f"profile {config.name!r} has no section `study`; "
-            "use laptop-study, orders-study, one-actor-study or ucf101-study."
+            "use laptop-study, orders-study, one-actor-study, gym-study or ucf101-study."
         )
     units = {(seed, f): prepare(config, folder, seed, f) for seed, f in every_unit(config)}
     for run in units.values():  # decode once, before workers ask; find impossible shares of labels

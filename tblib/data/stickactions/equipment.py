@@ -235,3 +235,5 @@ SCENES: dict[str, tuple[Callable[[Setting], None], Station]] = {
         (0.0, 0.41), (0.09, 0.74), (-0.02, 0.76), (0.30, 0.14), (0.34, 0.16), -4,
         gains=(0.2, 0.6, 0.5), pivot=(0.0, 1.3), zoom=1.12)),
 }  # fmt: skip
+
+UPRIGHT = SCENES["PunchingBag"][1]  # where everybody stands in the one gym, whatever is there

@@ -11,6 +11,8 @@ from .shapes import Colour
 
 PATTERNS = ("plain", "panels", "planks", "dots", "hills", "windows")
 HAIR = ("short", "bun", "long", "cap")
+GYM = 5  # seed of the gym's look: a light, plain wall
+FAINT = 0.25  # contrast of its equipment to the wall, as a share of what it is elsewhere
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,25 @@ def draw_look(rng: np.random.Generator) -> Look:
         light=float(u(-1, 1)),
         tint=tuple(float(v) for v in u(0.97, 1.03, 3)),
         texture=int(rng.integers(2**31)),
+    )
+
+
+def in_gym(look: Look) -> Look:
+    """Move a group into the one gym: its wall, floor and equipment, which hardly stands out.
+
+    Light and tint stay the group's own.  Clothes do too, and may be as light as this wall: dress
+    the person with `same_actor` afterwards.
+    """
+    gym = draw_look(np.random.default_rng(GYM))
+    faint = [np.array(gym.wall) + FAINT * (np.array(c) - gym.wall) for c in gym.gear]
+    return replace(
+        look,
+        pattern=gym.pattern,
+        wall=gym.wall,
+        mark=gym.mark,
+        floor=gym.floor,
+        gear=tuple(tuple(c.tolist()) for c in faint),
+        texture=gym.texture,
     )
 
 

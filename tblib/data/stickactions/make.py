@@ -35,9 +35,12 @@ class Parameters:
     seed: int
     classes: tuple[str, ...]
     one_actor: bool = False
+    one_gym: bool = False
 
     def __post_init__(self):
         check_sizes(self.px, self.frames)
+        if self.one_gym and not self.one_actor:
+            raise DataError("one_gym needs one_actor: others' clothes may be as light as its wall.")
         for name in ("train_groups", "test_groups", "clips_per_group", "seed"):
             if getattr(self, name) < 0:
                 raise DataError(f"{name} = {getattr(self, name)} is not possible: give 0 or more.")
@@ -53,7 +56,8 @@ def _make(folder: Path, parameters: Parameters, name: str, group: int, clip: int
     try:
         length = numbers_for(LENGTH, name, p.seed, group, clip)
         frames = int(length.integers(p.frames[0], p.frames[1] + 1))
-        scene, pictures, layer = painted(name, p.seed, group, clip, frames, p.px, p.one_actor)
+        shared = {"one_actor": p.one_actor, "one_gym": p.one_gym}
+        scene, pictures, layer = painted(name, p.seed, group, clip, frames, p.px, **shared)
     finally:
         cv2.setNumThreads(threads)
     known = {
@@ -102,7 +106,7 @@ def _claim(folder: Path, p: Parameters) -> dict:
     content["parameters"] |= {"frames": list(p.frames), "classes": list(p.classes)}
     if (folder / "dataset.json").exists():
         there = read_json(folder / "dataset.json")
-        older = {"version": there.get("version"), "one_actor": False}
+        older = {"version": there.get("version"), "one_actor": False, "one_gym": False}
         theirs = older | there.get("parameters", {})
         ours = {"version": VERSION} | content["parameters"]
         other = sorted(k for k in ours if theirs.get(k) != ours[k])
@@ -115,7 +119,7 @@ def _claim(folder: Path, p: Parameters) -> dict:
 def build(folder: Path, *, px: int = 64, train_groups: int = 10, test_groups: int = 4,
           clips_per_group: int = 3, frames: tuple[int, int] = (72, 96), seed: int = 0,
           classes: Sequence[str] | None = None, one_actor: bool = False,
-          workers: int = 2) -> None:  # fmt: skip
+          one_gym: bool = False, workers: int = 2) -> None:  # fmt: skip
     """Write the dataset, or what is missing of it.
 
     A group is one actor with one look and one scene; groups 1 … `test_groups` are the test set,
@@ -129,15 +133,17 @@ def build(folder: Path, *, px: int = 64, train_groups: int = 10, test_groups: in
         frames: least and most frames of a video (25 a second).
         classes: some keys of `FAMILY`; `CLASSES` without.
         one_actor: the same person in the same clothes in every video.
+        one_gym: every persistent video in the same room, its equipment hardly standing out, the
+            person on the same spot in the same posture; needs `one_actor`.
         workers: processes.
 
     Raises:
-        DataError: unknown class, impossible size, or a folder made with other parameters.
+        DataError: unknown class, impossible size, a gym without its actor, or a folder made with
+            other parameters.
     """
     chosen = tuple(sorted(set(CLASSES if classes is None else classes), key=class_index))
-    p = Parameters(
-        px, train_groups, test_groups, clips_per_group, tuple(frames), seed, chosen, one_actor
-    )
+    p = Parameters(px, train_groups, test_groups, clips_per_group, tuple(frames), seed, chosen,
+                   one_actor, one_gym)  # fmt: skip
     folder = Path(folder)
     content = _claim(folder, p)
     todo = [(name, group, clip) for name in chosen for group, clip in _clips(p)]

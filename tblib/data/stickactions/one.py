@@ -52,15 +52,18 @@ def numbers_for(purpose: int, name: str, *where: int) -> np.random.Generator:
     return np.random.default_rng([purpose, class_index(name), *where])
 
 
-def scene(name: str, seed: int, group: int, clip: int, frames: int, one_actor=False) -> Scene:
-    """Compose one video; every number comes from (seed, class, group, clip) alone."""
+def scene(name: str, seed: int, group: int, clip: int, frames: int, **shared: bool) -> Scene:
+    """Compose one video; every number comes from (seed, class, group, clip) alone.
+
+    `shared` says what all videos have in common: `one_actor`, `one_gym` (see `build`).
+    """
     look = numbers_for(LOOK, name, seed, group)
-    return compose(name, look, numbers_for(CLIP, name, seed, group, clip), frames, one_actor)
+    return compose(name, look, numbers_for(CLIP, name, seed, group, clip), frames, **shared)
 
 
-def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, one_actor=False):
+def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, **shared):
     """Compose and paint one video: scene, frames uint8 [T, px, px, 3] and layers [T, px, px]."""
-    made = scene(name, seed, group, clip, frames, one_actor)
+    made = scene(name, seed, group, clip, frames, **shared)
     clean, layer = render.paint(made, px)
     return made, render.expose(made, clean, numbers_for(NOISE, name, seed, group, clip)), layer
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import body, equipment, motion
 from .actions import PROGRAMS, Performance, perform
-from .look import Look, draw_look, same_actor, shade
+from .look import Look, draw_look, in_gym, same_actor, shade
 from .orders import ORDERS
 from .shapes import Stage, bar, box, ellipse
 
@@ -44,15 +44,18 @@ class Scene:
     meta: dict
 
 
-def compose(name: str, look_rng, rng, frames: int, one_actor: bool = False) -> Scene:
+def compose(
+    name: str, look_rng, rng, frames: int, one_actor: bool = False, one_gym: bool = False
+) -> Scene:
     """Draw one video of class `name`: `look_rng` decides what a group shares, `rng` the rest."""
     look, stage = draw_look(look_rng), Stage(frames)
+    look = in_gym(look) if one_gym and FAMILY[name] == "persistent" else look
     look = same_actor(look) if one_actor else look
     _background(stage, look)
     if FAMILY[name] == "phased":
         joints, phase, meta, zoom = _phased(stage, PHASED[name], look, rng)
     else:
-        joints, phase, meta, zoom = _persistent(stage, name, look, rng)
+        joints, phase, meta, zoom = _persistent(stage, name, look, rng, one_gym)
     camera, shot = _camera(frames, zoom, rng)
     exposure = float(rng.uniform(0.93, 1.06))
     meta |= shot | {"class": name, "family": FAMILY[name], "exposure": exposure,
@@ -62,9 +65,10 @@ def compose(name: str, look_rng, rng, frames: int, one_actor: bool = False) -> S
     return Scene(stage, camera, look, xs.mean(0), width, phase, meta)
 
 
-def _persistent(stage: Stage, name: str, look: Look, rng):
-    """Draw one of the shared motions at this class's equipment."""
+def _persistent(stage: Stage, name: str, look: Look, rng, one_gym: bool):
+    """Draw one of the shared motions at this class's equipment, in the gym by a person upright."""
     paint, station = equipment.SCENES[name]
+    station = equipment.UPRIGHT if one_gym else station
     kind = str(rng.choice(list(motion.MOTIONS)))
     period, start = float(rng.uniform(14, 30)), float(rng.uniform())
     amplitude = float(rng.uniform(0.75, 1.15))
