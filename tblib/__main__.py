@@ -121,19 +121,19 @@ def _study(options: argparse.Namespace) -> None:
     from .io import held
     from .plan import plan
     from .profiles import load_profile, runs_home
-    from .study.conduct import conduct
+    from .study.conduct import conduct, need_study
     from .study.join import join
     from .study.record import record
 
     profile = load_profile(options.profile, _overrides(options), options.seed)
+    need_study(profile)
     if options.join:
         print(join(profile, options.join))
         return
     folder = (options.run_dir or runs_home() / profile.name).absolute()
     if not options.collect:
+        print(plan(profile, folder), flush=True)  # refuses what cannot run, before a folder is made
         with held(folder / ".study.lock", f"the study in {folder}"), stopping.raising():
-            if profile.study:
-                print(plan(profile, folder), flush=True)
             conduct(profile, folder)
     print(record(profile, folder))
 

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from tblib import checkpoint, shelf
+from tblib.__main__ import main
 from tblib.data import stickactions
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.io import read_json, write_json
@@ -212,9 +213,14 @@ def test_a_record_names_no_folder_of_this_machine(tmp_path):
     assert settings(c)["data"]["label_list"] == "5.txt"
 
 
-def test_a_profile_without_a_study_is_refused(tmp_path):
+def test_a_profile_without_a_study_is_refused(tmp_path, capsys):
     with pytest.raises(ConfigError, match="has no section `study`; use laptop-study"):
         conduct.conduct(load_profile("smoke"), tmp_path)
+    for more in ([], ["--collect"], ["--join", "a.json"]):
+        line = ["study", "--profile", "smoke", "--run-dir", str(tmp_path / "run"), *more]
+        assert main(line) != 0
+        assert "'smoke' has no section `study`; use laptop-study" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_impossible_share_of_labels_is_found_before_anything_is_trained(profile, tmp_path):

@@ -33,11 +33,7 @@ def conduct(config: Profile, folder: Path) -> None:
         UserError: a worker was killed.
         Stopped: a signal came; everything is saved.
     """
-    if config.study is None:
-        raise ConfigError(
-            f"profile {config.name!r} has no section `study`; "
-            "use laptop-study, orders-study, one-actor-study, gym-study or ucf101-study."
-        )
+    need_study(config)
     units = {(seed, f): prepare(config, folder, seed, f) for seed, f in every_unit(config)}
     for run in units.values():  # decode once, before workers ask; find impossible shares of labels
         run.pool  # noqa: B018
@@ -45,6 +41,19 @@ def conduct(config: Profile, folder: Path) -> None:
     print(f"{len(tasks)} tasks in {len(units)} units under {folder}", flush=True)
     with stopping.listening():
         _execute(tasks, config.runtime.jobs)
+
+
+def need_study(config: Profile) -> None:
+    """Refuse a profile that describes no study.
+
+    Raises:
+        ConfigError: it has no section `study`.
+    """
+    if config.study is None:
+        raise ConfigError(
+            f"profile {config.name!r} has no section `study`; "
+            "use laptop-study, orders-study, one-actor-study, gym-study or ucf101-study."
+        )
 
 
 def every_unit(config: Profile) -> list[tuple[int, float]]:
