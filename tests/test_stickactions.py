@@ -315,6 +315,8 @@ def test_the_one_gym_needs_the_one_actor(tmp_path):
     with pytest.raises(DataError, match="one_gym needs one_actor"):
         stickactions.build(tmp_path, classes=TWO, workers=1, one_gym=True, **SMALL)
     assert not list(tmp_path.iterdir())
+    with pytest.raises(DataError, match="one_gym needs one_actor"):
+        stickactions.sample("SwingSet", px=32, frames=8, one_gym=True)
     with pytest.raises(ConfigError, match="one_gym needs one_actor: true"):
         load_profile("laptop", {"sticks.one_gym": True})
 

@@ -17,7 +17,7 @@ from tblib.progress import track
 
 from . import render, truth
 from .files import complete, encode
-from .one import LENGTH, check_sizes, class_index, numbers_for, painted
+from .one import LENGTH, check_shared, check_sizes, class_index, numbers_for, painted
 from .scenes import CLASSES
 
 VERSION = 1
@@ -39,8 +39,7 @@ class Parameters:
 
     def __post_init__(self):
         check_sizes(self.px, self.frames)
-        if self.one_gym and not self.one_actor:
-            raise DataError("one_gym needs one_actor: others' clothes may be as light as its wall.")
+        check_shared(self.one_actor, self.one_gym)
         for name in ("train_groups", "test_groups", "clips_per_group", "seed"):
             if getattr(self, name) < 0:
                 raise DataError(f"{name} = {getattr(self, name)} is not possible: give 0 or more.")

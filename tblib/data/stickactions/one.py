@@ -68,7 +68,8 @@ def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, *
     return made, render.expose(made, clean, numbers_for(NOISE, name, seed, group, clip)), layer
 
 
-def sample(class_name: str, *, px: int = 224, seed: int = 0, frames: int = 64) -> Sample:
+def sample(class_name: str, *, px: int = 224, seed: int = 0, frames: int = 64,
+           one_actor: bool = False, one_gym: bool = False) -> Sample:  # fmt: skip
     """Make one video in memory, for figures.
 
     Args:
@@ -76,12 +77,15 @@ def sample(class_name: str, *, px: int = 224, seed: int = 0, frames: int = 64) -
         px: side length in pixels, a multiple of 2.
         seed: another seed is another actor, scene and execution.
         frames: number of frames.
+        one_actor, one_gym: what all videos share, see `build`.
 
     Raises:
-        DataError: unknown class, or an impossible size.
+        DataError: unknown class, an impossible size, or a gym without its actor.
     """
     check_sizes(px, (frames, frames))
-    made, pictures, layer = painted(class_name, seed, 0, 0, frames, px)
+    check_shared(one_actor, one_gym)
+    shared = {"one_actor": one_actor, "one_gym": one_gym}
+    made, pictures, layer = painted(class_name, seed, 0, 0, frames, px, **shared)
     flow = truth.dense_flow(layer, render.motions(made, px))
     mask = truth.actor_mask(layer, np.array(made.stage.actor))
     family = FAMILY[class_name]
@@ -98,3 +102,13 @@ def check_sizes(px: int, frames: Sequence[int]) -> None:
         raise DataError(f"px = {px} is not possible: give an even number, 16 or more.")
     if frames[0] < 8 or frames[1] < frames[0]:
         raise DataError(f"frames = {tuple(frames)} is not possible: give (least, most) from 8 up.")
+
+
+def check_shared(one_actor: bool, one_gym: bool) -> None:
+    """Refuse the gym with actors of its own.
+
+    Raises:
+        DataError: `one_gym` without `one_actor`.
+    """
+    if one_gym and not one_actor:
+        raise DataError("one_gym needs one_actor: others' clothes may be as light as its wall.")
