@@ -153,7 +153,7 @@ strips = {
     ).frames
     for study, (name, shared) in VIDEOS.items()
 }
-Image(plot.small_png(plot.contact_sheet(strips, n=5), shades=64))
+Image(plot.small_png(plot.contact_sheet(strips), shades=64))
 
 # %% [markdown]
 # ## Statements that can fail

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tblib import stats
@@ -94,3 +95,38 @@ def test_what_the_readme_says_of_the_study_of_one_actor_is_recorded():
     )
     said = f"({alone[0]} and {alone[1]} % against {mixed[0]} and {mixed[1]} with s(v)"
     assert said in readme
+
+
+def test_what_the_readme_says_of_the_study_of_one_gym_is_recorded():
+    study = reading.load("gym-study")
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    phased = np.array(study.families)[study.label] == "phased"
+
+    def found(kind):
+        return study.pretrained(kind)["retrieval"][:, phased].mean() / 0.25
+
+    def at_home(cell):
+        right = 100 * study.right(cell, 0.1)
+        return [f"{right[:, family].mean():.0f}" for family in (~phased, phased)]
+
+    def gain(over):
+        difference = study.top1("student_reweighted", 0.1) - study.top1(over, 0.1)
+        mean, _, high = stats.mean_ci(difference)
+        return f"{mean:+.1f} ± {high - mean:.1f}"
+
+    assert f"{found('distinctive'):.1f} and {found('invariant'):.1f} times, the second" in readme
+    invariant, distinctive = at_home("teacher_invariant"), at_home("teacher_distinctive")
+    said = "the invariant teacher has {} and {} %, the distinctive one {} and {}"
+    assert said.format(*invariant, *distinctive) in readme
+    assert f"**Yes**: {gain('student_average')} (p = 0.04)" in readme
+    assert f"Shuffled scores: {gain('student_shuffled')} (p = 0.05)" in readme
+    others = ("inverted", "invariant_only", "distinctive_only")
+    inverted, *single = (gain(f"student_{name}")[1:].split()[0] for name in others)
+    assert f"{inverted} more than inverted scores, {' and '.join(single)} more" in readme
+    names = ("reweighted", "average", "distinctive_only", "invariant_only")
+    top1 = [f"{study.top1(f'student_{name}', 0.1).mean():.1f}" for name in names]
+    said = (
+        "has {} %, that of the average {}, of the distinctive teacher {}, of the invariant one {};"
+    )
+    assert said.format(*top1) in readme
+    assert f"labels alone have {study.top1('ssl', 0.1).mean():.1f}, from a start" in readme
