@@ -133,11 +133,11 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # any moment shows the action, and half are *phased*, told apart by the order of their moments.  In
 # **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
 # moments tell nothing; **one-actor-study** adds one actor for all and pretraining on milder colours;
-# in **gym-study** all persistent videos also share a room and a posture, and only pale equipment
-# tells them apart.  These have main systems and controls only; figures show the last.  **UCF101** is
-# nine real classes, whose families nobody knows.
+# in **gym-study** all persistent videos also share a room and a posture, told apart by pale
+# equipment, and joint pretraining takes twice the steps.  These have main systems and controls
+# only; figures show the last.  **UCF101** is nine real classes of unknown families.
 #
-# A swing in three studies, drums, an order:
+# Some of their videos:
 
 # %%
 VIDEOS = {
