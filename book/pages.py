@@ -250,9 +250,13 @@ def studies(recorded: Path) -> str:
 
 
 def _main_systems(recorded: Path) -> str:
-    """Write the main systems of every study; the second of a data set is opened by a click."""
+    """Write the main systems of every study; the second of a data set is opened by a click.
+
+    The studies of the chapters' own settings come first: not those made for a statement.
+    """
     parts, shown = [], set()
-    for name in reading.recorded(recorded / "study"):
+    names = reading.recorded(recorded / "study")
+    for name in sorted(names, key=lambda name: name not in ("laptop-study", "ucf101-study")):
         study = reading.load(name, recorded / "study")
         seeds = max(len(study.seeds(f)) for f in study.main)
         what = study.title.split(": ", 1)[1]

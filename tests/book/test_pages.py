@@ -118,6 +118,15 @@ def test_tables_of_a_study_are_behind_one_cover(html, soups, name):
     assert all(part.summary.get_text(strip=True).startswith(f"{name}: ") for part in parts)
 
 
+def test_the_results_page_opens_studies_of_the_chapters_not_those_made_for_a_statement(html, soups):
+    page = soups[html / "book" / "results.html"]
+    titles = [node.summary.get_text(strip=True) for node in page.select("article details")]
+    covered = {
+        title.split(":")[0] for title in titles if title.endswith(": the main systems, over seeds")
+    }
+    assert set(reading.recorded()) - covered == {"laptop-study", "ucf101-study"}
+
+
 def test_images_have_words(soups):
     bare = [
         str(node)[:120]
