@@ -161,7 +161,7 @@ Image(plot.small_png(plot.contact_sheet(strips), shades=64))
 # These were written down, with thresholds, before the study was run: whoever sees the numbers
 # first will find a statement that fits them.  H1 to H15 are older than any result; H16 to H20 were
 # added before the third study, when one seed of a transformations teacher had been seen.  The recorded
-# laptop-study is the third, whose results had been read, with longer pretraining
+# laptop-study is the fourth: the third, already read, with longer pretraining
 # ([design log](../book/design-log.md)).
 
 # %% tags=["nbval-check-output"]

@@ -131,7 +131,7 @@ def test_what_the_readme_says_of_the_study_of_one_gym_is_recorded():
     invariant, distinctive = at_home("teacher_invariant"), at_home("teacher_distinctive")
     said = "the invariant teacher has {} and {} %, the distinctive one {} and {}"
     assert said.format(*invariant, *distinctive) in readme
-    assert f"**Yes**: {interval('average', ' (p = 0.05)', ' (p = 0.04)')}" in readme
+    assert f"**Mostly.** {interval('average', ' (p = 0.05)', ' (p = 0.04)')}" in readme
     assert f"Shuffled scores: {interval('shuffled', '', '')} (p = 0.09 and 0.05)" in readme
     assert f"{more_than('inverted')} more than inverted scores" in readme
     assert f"{more_than('constant')} more than a constant one" in readme

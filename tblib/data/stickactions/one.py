@@ -61,7 +61,7 @@ def scene(name: str, seed: int, group: int, clip: int, frames: int, **shared: bo
     return compose(name, look, numbers_for(CLIP, name, seed, group, clip), frames, **shared)
 
 
-def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, **shared):
+def painted(name: str, seed: int, group: int, clip: int, frames: int, px: int, **shared: bool):
     """Compose and paint one video: scene, frames uint8 [T, px, px, 3] and layers [T, px, px]."""
     made = scene(name, seed, group, clip, frames, **shared)
     clean, layer = render.paint(made, px)
