@@ -10,10 +10,11 @@ from itertools import chain
 
 import torch
 from gpu_common import options, write
-from gpu_fast import folded
 from gpu_throughput import clock
 from torch import Tensor
 from torch.nn import functional
+
+from tblib.models.fast import folded
 
 LAST, HALF = torch.channels_last_3d, torch.bfloat16
 MAPS = ((64, 16, 56), (128, 8, 28), (512, 4, 7))  # channels, frames, pixels: stages 1, 2 and 4
@@ -46,7 +47,7 @@ def stems(clips: int, device: torch.device) -> Iterator[Timed]:
         x = x.to(memory_format=LAST)
         weight = torch.rand(64, channels, *size, device=device, dtype=HALF)
         weight = weight.to(memory_format=LAST).requires_grad_()
-        rest = (None, stride, padding)
+        rest = (None, stride, padding, (1, 1, 1), 1)
 
         def conv(x=x, weight=weight, rest=rest) -> Tensor:
             return functional.conv3d(x, weight, *rest)

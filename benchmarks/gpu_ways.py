@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from gpu_common import batches, build, profile
-from gpu_fast import RULES, FastKernels
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm
 from training import looped, optimised, six_passes, ten_passes, vectorised
 
 from tblib.data.loader import Batch
 from tblib.models import Backbone, fuse
+from tblib.models.fast import FEW, RULES, as_images, folded
 
 
 @dataclass(frozen=True)
@@ -28,20 +28,19 @@ class Way:
     teachers: str = "frozen"  # or `with gradients`
     compiled: bool = False
     tuned: bool = False  # cuDNN tries its algorithms
-    fast: tuple[Callable, ...] = ()  # functions that take another form, see gpu_fast.py
+    own: tuple[str, ...] = ()  # which of the layers in FORMS keep torch's own form
 
 
+FORMS = ("first convolution", "filters of one frame", "batch norm")
 OURS = Way()
-FAST = {
-    "first convolution folded": Way(fast=(torch.conv3d,)),
-    "batch norm flat": Way(fast=(batch_norm,)),
-    "folded and flat": Way(fast=tuple(RULES)),
-}
+OWN = Way(own=FORMS)
+LAYERS = {f"{form} in torch's form": Way(own=(form,)) for form in FORMS}
+LAYERS["all layers in torch's form"] = OWN
 PRETRAINING = {
     "ours": OURS,
     "losses in loops": Way(losses="loops"),
     "ten forward passes": Way(passes="many"),
-    "contiguous memory": Way(contiguous=True),
+    "contiguous memory, all layers in torch's form": Way(contiguous=True, own=FORMS),
     "float32 with TF32": Way(precision="fp32"),
     "none of it: ten passes, loops, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", losses="loops"
@@ -49,13 +48,13 @@ PRETRAINING = {
     "none of it, and float32 without TF32": Way(
         precision="fp32", tf32=False, contiguous=True, passes="many", losses="loops"
     ),
-    **FAST,
+    **LAYERS,
 }
 STUDENT = {
     "ours": OURS,
     "teachers with gradients, six passes": Way(teachers="with gradients"),
     "six forward passes": Way(passes="many"),
-    "contiguous memory": Way(contiguous=True),
+    "contiguous memory, all layers in torch's form": Way(contiguous=True, own=FORMS),
     "float32 with TF32": Way(precision="fp32"),
     "none of it: gradients, six passes, float32 with TF32, contiguous": Way(
         precision="fp32", contiguous=True, passes="many", teachers="with gradients"
@@ -63,13 +62,13 @@ STUDENT = {
     "none of it, and float32 without TF32": Way(
         precision="fp32", tf32=False, contiguous=True, passes="many", teachers="with gradients"
     ),
-    **FAST,
+    **LAYERS,
 }
-LARGER = {"ours": OURS, **FAST}
+LARGER = {"ours": OURS, **LAYERS, "torch.compile": Way(compiled=True)}
 LATER = {  # slow to begin with, so measured after the others
     "torch.compile": Way(compiled=True),
     "cuDNN tries its algorithms": Way(tuned=True),
-    "folded and flat, torch.compile": Way(fast=tuple(RULES), compiled=True),
+    "torch.compile, all layers in torch's form": Way(compiled=True, own=FORMS),
 }
 
 
@@ -81,21 +80,29 @@ def prepared(method: nn.Module, way: Way, device: torch.device) -> nn.Module:
     for module in method.modules():
         if isinstance(module, Backbone):
             module.to(memory_format=layout)
-            if way.fast:
-                module.layers = quickened(module.layers, {f: RULES[f] for f in way.fast})
+            module.rules = rules(way.own)
     if way.compiled:
         fuse(method, device)
     return method
 
 
-def quickened(layers: Callable, rules: dict) -> Callable:
-    """Let layers take the other form of the functions in `rules`."""
+def rules(own: tuple[str, ...]) -> dict[Callable, Callable]:
+    """Return the forms of layers that a way uses, without those that keep torch's own."""
+    found = dict(RULES)
+    if FORMS[0] in own:
+        found[torch.conv3d] = as_images
+    if FORMS[1] in own:
+        found[torch.conv3d] = only_folded
+    if FORMS[0] in own and FORMS[1] in own:
+        del found[torch.conv3d]
+    if FORMS[2] in own:
+        del found[batch_norm]
+    return found
 
-    def forward(x: Tensor) -> Tensor:
-        with FastKernels(rules):
-            return layers(x)
 
-    return forward
+def only_folded(x: Tensor, *rest) -> Tensor:
+    """Convolve with the first convolution folded and all others in torch's form."""
+    return (folded if x.shape[1] < FEW else torch.conv3d)(x, *rest)
 
 
 def laid_out(found: dict[str, Batch], way: Way) -> dict[str, Batch]:

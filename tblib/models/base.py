@@ -8,6 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from .fast import RULES, FastKernels
 from .sound import SoundConvolutions
 
 
@@ -39,11 +40,13 @@ class Backbone(nn.Module):
     Attributes:
         dim: channels of the feature map, D.
         time_stride: frames for one of its time steps; a rest of the frames makes one more.
+        rules: forms that layers take in bfloat16 on a GPU, see `tblib.models.fast`.
     """
 
     dim: int
     time_stride = 1
     precision = "fp32"
+    rules = RULES
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `[N, 3, T, H, W]` to `[N, D, T', H', W']`, float32."""
@@ -51,8 +54,10 @@ class Backbone(nn.Module):
         if precision == "auto":
             precision = resolve_precision(precision, x.device.type)
         reduced, device = precision == "bf16", x.device.type
-        sound = SoundConvolutions() if reduced and device == "cpu" else nullcontext()
-        with torch.autocast(device, torch.bfloat16, enabled=reduced), sound:
+        kernels = nullcontext()
+        if reduced:
+            kernels = SoundConvolutions() if device == "cpu" else FastKernels(self.rules)
+        with torch.autocast(device, torch.bfloat16, enabled=reduced), kernels:
             return self.layers(x).float()
 
 
