@@ -20,12 +20,27 @@ def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 def speeds() -> str:
     """Write the tables of `gpu_throughput.py`."""
-    record = read_json(RECORDS / "throughput.json")
+    return _speeds(read_json(RECORDS / "throughput.json"), "way")
+
+
+def earlier() -> str:
+    """Write what was measured only with all layers in torch's form: more sizes and ways."""
+    record = read_json(RECORDS / "throughput-h100.json")
+    kept = ("ours", "torch.compile", "cuDNN tries its algorithms")
+    ways = {
+        title: [row for row in rows if row["name"] in kept]
+        for title, rows in record.items()
+        if title.endswith((" videos", " clips"))
+    }
+    sizes = {title: rows for title, rows in record.items() if " by " in title}
+    return f"{_speeds(ways, 'way')}\n\n{_speeds(sizes, 'clips or videos')}"
+
+
+def _speeds(record: dict[str, Any], what: str) -> str:
     parts = []
     for title, rows in record.items():
         if isinstance(rows, list):
-            head = ["way" if rows[0]["name"] == "ours" else "clips or videos"]
-            head += ["ms per step", "per second", "of the matrix rate", "gain", "peak GB"]
+            head = [what, "ms per step", "per second", "of the matrix rate", "gain", "peak GB"]
             parts.append(f"#### {title}\n\n{table(head, map(_speed, rows, [rows[0]] * len(rows)))}")
     return "\n\n".join(parts)
 
@@ -128,7 +143,7 @@ def _top1(cell: dict | None) -> str:
     return f"{100 * cell['right'].count('1') / len(cell['right']):.1f}" if cell else "–"
 
 
-TABLES = (speeds, layers, errors, resumed, features, classifiers)
+TABLES = (speeds, earlier, layers, errors, resumed, features, classifiers)
 
 if __name__ == "__main__":
     print("\n\n".join(make() for make in TABLES))

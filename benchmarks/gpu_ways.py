@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import torch
 from gpu_common import batches, build, profile
 from torch import Tensor, nn
-from torch.nn.functional import batch_norm
 from training import looped, optimised, six_passes, ten_passes, vectorised
 
 from tblib.data.loader import Batch
 from tblib.models import Backbone, fuse
-from tblib.models.fast import FEW, RULES, as_images, folded
+from tblib.models.fast import RULES
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,10 @@ class Way:
     teachers: str = "frozen"  # or `with gradients`
     compiled: bool = False
     tuned: bool = False  # cuDNN tries its algorithms
-    own: tuple[str, ...] = ()  # which of the layers in FORMS keep torch's own form
+    own: tuple[str, ...] = ()  # which layers of FORMS keep torch's own form
 
 
-FORMS = ("first convolution", "filters of one frame", "batch norm")
+FORMS = ("first convolution", "batch norm")
 OURS = Way()
 OWN = Way(own=FORMS)
 LAYERS = {f"{form} in torch's form": Way(own=(form,)) for form in FORMS}
@@ -88,21 +87,9 @@ def prepared(method: nn.Module, way: Way, device: torch.device) -> nn.Module:
 
 def rules(own: tuple[str, ...]) -> dict[Callable, Callable]:
     """Return the forms of layers that a way uses, without those that keep torch's own."""
-    found = dict(RULES)
-    if FORMS[0] in own:
-        found[torch.conv3d] = as_images
-    if FORMS[1] in own:
-        found[torch.conv3d] = only_folded
-    if FORMS[0] in own and FORMS[1] in own:
-        del found[torch.conv3d]
-    if FORMS[2] in own:
-        del found[batch_norm]
-    return found
-
-
-def only_folded(x: Tensor, *rest) -> Tensor:
-    """Convolve with the first convolution folded and all others in torch's form."""
-    return (folded if x.shape[1] < FEW else torch.conv3d)(x, *rest)
+    return {
+        f: rule for form, (f, rule) in zip(FORMS, RULES.items(), strict=True) if form not in own
+    }
 
 
 def laid_out(found: dict[str, Batch], way: Way) -> dict[str, Batch]:

@@ -321,13 +321,13 @@ grown = {
 plot.growth_curves(grown)
 
 # %% [markdown]
-# Opening a cache is linear in the number of videos and is done once.  Choosing the videos of a step
-# must not depend on it: the order of an epoch is drawn once and then read off.
+# Opening a cache is linear in the number of videos, and done once.  Choosing the videos of a step is
+# flat: the order of an epoch is drawn once.
 #
 # ## On a GPU
 #
-# An NVIDIA H100, `r3d_18` at 112 pixels: the book's steps, and what they take with parts of them
-# switched off.
+# An NVIDIA H200, `r3d_18` at 112 pixels: the book's steps, and what they take with parts of them
+# switched off.  `tblib.models.fast` shows the forms of layers that are not torch's.
 
 # %% tags=["nbval-check-output"]
 gpu = read_json(ROOT / "results" / "gpu" / "throughput.json")
@@ -338,7 +338,7 @@ kinds = {
 }
 steps = pd.DataFrame(
     [
-        {"step": kind, "way": row["name"].partition(":")[0], **row}
+        {"step": kind, "way": row["name"].partition(": ")[0], **row}
         for kind, title in kinds.items()
         for row in gpu[title]
     ]
@@ -350,12 +350,13 @@ steps[["ms", "of the matrix rate, %", "times as fast as none of it"]].round(1)
 
 # %% [markdown]
 # *Of the matrix rate*: the operations that a step needs, over its time, as a share of what a large
-# matrix product reaches on this card.  Batch norm and sums move memory and hardly compute;
-# `torch.compile` fuses some of them (`runtime.compile: true`, for long trainings).  Is loading the
-# limit?
+# matrix product reaches here.  Batch norm and sums move memory and hardly compute;
+# `torch.compile` fuses some of them (`runtime.compile: true`).  Is loading the
+# limit?  On an H100, before those forms:
 
 # %% tags=["nbval-check-output"]
-supply = gpu["supply"]
+earlier = read_json(ROOT / "results" / "gpu" / "throughput-h100.json")
+supply = earlier["supply"]
 print(
     f"{supply['workers']} processes load {supply['alone']:.0f} videos per second;"
 )
@@ -491,7 +492,7 @@ Code((ROOT / "workflow/slurm/config.yaml").read_text(), language="yaml")
 # Before days of GPU time are spent, ask what they will be spent on.  The plan counts operations and
 # memory of the network exactly, takes the videos from disk or, where they are not there, the
 # published numbers, and needs one thing from you: the speed of the other machine.  Here it is that of
-# the H100 above; on the machine itself leave the number out and it is measured.
+# the H200 above; on the machine itself leave the number out and it is measured.
 
 # %%
 ucf101 = load_profile("ucf101")

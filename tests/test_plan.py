@@ -63,7 +63,7 @@ def test_operations_and_memory_are_those_of_the_literature(backbone, frames, px,
         update={"precision": "fp32"})}), frames, px, "cpu").memory == 2 * clip.memory  # fmt: skip
 
 
-RECORD = json.loads((ROOT / "results" / "gpu" / "throughput.json").read_text())
+RECORD = json.loads((ROOT / "results" / "gpu" / "throughput-h100.json").read_text())
 MEASURED = [  # network, pixels, batch, method, GB on an H100
     *(("r3d_18", 112, int(row["name"]), "joint", row["peak_gb"])
       for row in RECORD["pretraining by videos per step"]),
