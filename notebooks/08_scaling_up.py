@@ -345,8 +345,17 @@ steps = pd.DataFrame(
 ).set_index(["step", "way"])
 steps["of the matrix rate, %"] = 100 * steps.mfu
 plain = steps.ms.xs("none of it", level="way")
-steps["times as fast as none of it"] = plain / steps.ms
-steps[["ms", "of the matrix rate, %", "times as fast as none of it"]].round(1)
+steps["gain"] = plain / steps.ms
+steps[["ms", "of the matrix rate, %", "gain"]].round(1)
+
+# %%
+panels = {
+    kind: {
+        way: (g, g, g) for way, g in steps.gain[kind].drop("none of it").items()
+    }
+    for kind in kinds
+}
+Image(plot.small_png(plot.gain_bars(panels, "times as fast as none of it")))
 
 # %% [markdown]
 # *Of the matrix rate*: the operations that a step needs, over its time, as a share of what a large

@@ -89,7 +89,8 @@ def source(name: str, agreed: bool) -> Source:
     """Return what a name stands for.
 
     Raises:
-        DataError: the name is unknown, cannot be downloaded, or its terms were not agreed to.
+        DataError: the name is missing, unknown or cannot be downloaded, or its terms were not
+            agreed to.
     """
     if name == "kinetics400":
         raise DataError(
@@ -98,6 +99,8 @@ def source(name: str, agreed: bool) -> Source:
             "(https://github.com/cvdfoundation/kinetics-dataset), put train.csv and val.csv into "
             "annotations/ beside the clips and set KINETICS400_ROOT."
         )
+    if not name:
+        raise DataError(f"say what to get: python -m tblib data get {' | '.join(SOURCES)}.")
     if name not in SOURCES:
         raise DataError(f"{name!r} cannot be downloaded; {did_you_mean(name, SOURCES)}.")
     found = SOURCES[name]

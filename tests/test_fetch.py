@@ -170,7 +170,7 @@ def test_the_command_unpacks_lists_and_tells_what_is_next(server, tmp_path, monk
         (["hmdb51"], "give the same command with --agree"),
         (["kinetics400"], "no program here downloads it"),
         (["ufc101"], "did you mean 'ucf101'"),
-        ([], "'' cannot be downloaded"),
+        ([], "say what to get: python -m tblib data get ucf101-lists | ucf101"),
     ],
 )
 def test_terms_forms_and_typing_mistakes_come_before_any_download(arguments, words, capsys):

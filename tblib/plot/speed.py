@@ -40,12 +40,16 @@ def time_shares(seconds: Mapping[str, float], xlabel: str = "CPU milliseconds a 
     return fig
 
 
-def gain_bars(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+def gain_bars(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    xlabel: str = "times as fast as the plain way, CPU time",
+) -> Figure:
     """Draw how many times faster than the plain way each way is, with its range over rounds.
 
     Args:
         panels: heading → way → (median, least, most), as `tblib.timing.gains` returns them.  The
             axis is logarithmic and the dashed line is the plain way.
+        xlabel: says what the plain way is, and which time was measured.
 
     Raises:
         DataError: nothing to draw, or a gain that is not above 0.
@@ -59,7 +63,7 @@ def gain_bars(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     for ax, (heading, ways) in zip(axes, panels.items(), strict=True):
         _gains(ax, ways)
         ax.set_title(heading, loc="left")
-    axes[-1].set_xlabel("times as fast as the plain way, CPU time")
+    axes[-1].set_xlabel(xlabel)
     return fig
 
 
