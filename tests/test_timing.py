@@ -84,6 +84,8 @@ def test_the_readme_of_the_benchmarks_says_how_much_faster_steps_are():
     plain = tuple(gain(step, tf32) for step in steps)
     said = "pretraining is {:.1f} times and one of the student {:.1f} times"
     assert said.format(*plain) in readme
+    first = " ".join((ROOT / "README.md").read_text().split())
+    assert said.format(*plain) in first
     full = tuple(gain(step, f"{tf32}, and float32 without TF32") for step in steps)
     assert "it is {:.0f} and {:.0f} times".format(*full) in readme
     layers = (gain(step, own) for step in (*steps, "slow_r50 student"))
