@@ -539,7 +539,7 @@ def second_teachers(study):
     )
 
 
-each(second_teachers)
+each(second_teachers, undrawn=ORDERS)
 
 # %% [markdown]
 # On StickActions these two teachers differ more than $f_I$ and $f_D$ do, on UCF101 about as much.  If
@@ -610,7 +610,7 @@ def labels(study):
     )
 
 
-each(labels)
+each(labels, undrawn=ORDERS)
 
 # %%
 each(short(tables.label_counts, ("%",)))

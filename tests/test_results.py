@@ -141,3 +141,25 @@ def test_what_the_readme_says_of_the_study_of_one_gym_is_recorded():
         "of the invariant one {}; labels alone have {}, from a start"
     )
     assert said.format(*(top1(f"student_{name}") for name in students), top1("ssl")) in readme
+
+
+def test_what_the_readme_says_of_pairs_of_teachers_in_one_gym_is_recorded():
+    study = reading.load("gym-study")
+    readme = " ".join((ROOT / "README.md").read_text().split()).replace("−", "-")
+
+    def gains(one, other):
+        for fraction in (0.05, 0.1):
+            a, b = (study.top1(f"student_{name}", fraction) for name in (one, other))
+            mean, _, high = stats.mean_ci(a - b)
+            yield mean, high - mean, stats.paired_test(a, b).p_t
+
+    invariant, distinctive = (gains("average", two) for two in ("inv_inv2", "dist_dist2"))
+    (few, _, p), (some, _, q) = invariant
+    assert f"by {few:.1f} and {some:.1f} points (p = {p:.3f} and {q:.2f})" in readme
+    (few, *_), (some, *_) = distinctive
+    assert f"but not two distinctive ones ({few:+.1f} and {some:+.1f})" in readme
+    pair = "inv_dist2_reweighted"
+    said = " and ".join(f"{mean:.1f} ± {half:.1f}" for mean, half, _ in gains(pair, "inv_dist2"))
+    assert f"s(v) gains {said} points over their average" in readme
+    (few, _, p), (some, _, q) = gains(pair, "inv_dist2_shuffled")
+    assert f"{few:.1f} and {some:.1f} over shuffled scores (p = {p:.3f} and {q:.2f})" in readme
