@@ -4,8 +4,14 @@ import copy
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tblib.models import BACKBONES, Backbone, backbone, fast
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(0)
 
 
 @pytest.mark.parametrize("px", [32, 33])
@@ -61,3 +67,20 @@ def test_flat_batch_norm_copies_no_map_and_no_gradient(monkeypatch):
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
     assert y.is_contiguous(memory_format=torch.channels_last_3d) and not y._is_view()
     assert torch.relu_(y).grad_fn.name().startswith("Relu")
+
+
+WHERE = [("cuda", "bf16", True), ("cuda", "fp32", False), ("cpu", "bf16", False)]
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+@pytest.mark.parametrize("device, precision, used", WHERE)
+def test_the_forms_are_used_in_bfloat16_on_a_gpu_only(device, precision, used, monkeypatch):
+    """Tensors without numbers stand in for those of a GPU, so this needs none."""
+    seen, squares = set(), fast._squares
+    monkeypatch.setattr(fast, "_squares", lambda x: seen.add(x.device.type) or squares(x))
+    with FakeTensorMode(), torch.device(device):
+        net = BACKBONES["r3d_18"]()
+        net.precision = precision
+        features = net(torch.rand(1, 3, 8, 32, 32))
+    assert features.device.type == device and features.dtype == torch.float32
+    assert seen == ({device} if used else set())

@@ -93,11 +93,11 @@ def test_the_readme_of_the_benchmarks_says_how_much_faster_steps_are():
     assert said.format(*layers) in readme
 
 
-GPU_RECORDS = [p for p in (ROOT / "results" / "gpu").glob("*.json") if p.stem != "ucf101-9"]
+GPU_RECORDS = ["parity", "parity-cpu", "throughput", "throughput-h100", "resume", "layers"]
 DEVICES = {"layers": "H200", "throughput": "H200", "parity-cpu": "Xeon"}
 
 
-@pytest.mark.parametrize("name", [path.stem for path in GPU_RECORDS])
+@pytest.mark.parametrize("name", GPU_RECORDS)
 def test_a_record_of_a_gpu_program_says_where_it_comes_from(name):
     machine = read_json(ROOT / "results" / "gpu" / f"{name}.json")["machine"]
     assert {"device", "torch", "commit", "code_hash", "command", "date", "seconds"} <= set(machine)
