@@ -44,7 +44,7 @@ test-install: install  ## clone, install anew (5 GB) and run chapter 1; UNPINNED
 	$(if $(UNPINNED),: > _build/clone/constraints.txt)
 	$(MAKE) -C _build/clone install
 	cd _build/clone && .venv/bin/python -m tblib run 1 --run-dir run
-	cd _build/clone && .venv/bin/python -m pytest -q tests/test_losses.py tests/test_train.py
+	cd _build/clone && .venv/bin/python -m pytest -q tests/methods/test_losses.py tests/engine/test_loop.py
 
 reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
 	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)" \
@@ -61,7 +61,7 @@ lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired
 	$(PY) -m jupyterlab notebooks
 
 notebooks: install  ## regenerate every .ipynb from its .py, with the outputs of the smoke profile
-	$(PY) -m tblib.pairing
+	$(PY) -m tblib.lesson.pairing
 
 lint: install  ## check style
 	$(PY) -m ruff check .

@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 import torch
 
-from tblib import cards, runtime, timing
-from tblib.chapters import ROOT
-from tblib.io import write_json
+from tblib.engine import hardware
+from tblib.files import write_json
+from tblib.lesson import timing
+from tblib.lesson.chapters import ROOT
+from tblib.run import cards
 
 torch.set_num_threads(1)
 cv2.setNumThreads(1)
-runtime.keep_freed_memory()
+hardware.keep_freed_memory()
 
 
 def parser(text: str) -> argparse.ArgumentParser:

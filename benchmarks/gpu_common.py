@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tblib import cards, pretrain, semi
-from tblib.chapters import ROOT
-from tblib.config import Profile
 from tblib.data.loader import Batch, Stream, to_input
-from tblib.io import write_json
+from tblib.files import write_json
+from tblib.lesson.chapters import ROOT
+from tblib.methods import pretrain, semi
 from tblib.models import Classifier, starting_backbone
+from tblib.run import cards
+from tblib.settings.config import Profile
 
 BEGAN = time.time()
 CLASSES = 5

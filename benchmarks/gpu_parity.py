@@ -19,8 +19,8 @@ from gpu_common import METHODS, batches, build, moved, options, profile, scenes,
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from tblib import losses
 from tblib.data.loader import to_input
+from tblib.methods import losses
 from tblib.models import Backbone, Classifier, starting_backbone
 
 VIDEOS, BATCH, PX, STEPS = 20, 2, 16, 3

@@ -22,10 +22,10 @@ import pandas as pd
 import torch
 from gpu_common import CLASSES, build, options, profile, scenes, write
 
-from tblib import checkpoint
-from tblib.io import sweep
-from tblib.runs import Pool
-from tblib.train import Plan, fit
+from tblib.data.pool import Pool
+from tblib.engine import checkpoint
+from tblib.engine.loop import Plan, fit
+from tblib.files import sweep
 
 VIDEOS, STEPS, EVERY, KILLS = 16, 24, 4, 2
 METHODS = ("joint", "timebalance")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tblib.chapters import ROOT
-from tblib.io import read_json
+from tblib.files import read_json
+from tblib.lesson.chapters import ROOT
 
 RECORDS = ROOT / "results" / "gpu"
 

@@ -14,10 +14,10 @@ import torch
 from common import Report, parser
 from torch.nn.functional import normalize
 
-from tblib import losses
 from tblib.data.cache import FrameCache
 from tblib.data.loader import rows_of_step
-from tblib.timing import compare
+from tblib.lesson.timing import compare
+from tblib.methods import losses
 
 
 def choosing(videos: int):

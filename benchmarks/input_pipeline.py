@@ -27,7 +27,7 @@ from tblib.data import cache
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip, SparseDense
 from tblib.data.loader import ClipSamples, Stream, collate, to_input
-from tblib.timing import compare
+from tblib.lesson.timing import compare
 
 TORCHCODEC = "torchcodec to the last frame, torchvision v2 per clip"
 VIEWS = {"self-supervised": SparseDense(16, 1, 4), "supervised": RandomClip(8, 2)}

@@ -14,13 +14,13 @@ from common import Report, parser
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
-from tblib import losses
-from tblib.config import Profile
 from tblib.data.loader import Batch
+from tblib.lesson.timing import compare
+from tblib.methods import losses
+from tblib.methods.pretrain import Joint
+from tblib.methods.semi import TimeBalance
 from tblib.models import Classifier, backbone, pool, time_slots
-from tblib.pretrain import Joint
-from tblib.semi import TimeBalance
-from tblib.timing import compare
+from tblib.settings.config import Profile
 
 TAU = 0.1
 
@@ -40,7 +40,7 @@ def looped(z: Tensor, u: Tensor, v: Tensor, weights: tuple[float, float, float])
 
 
 def vectorised(z: Tensor, u: Tensor, v: Tensor, weights: tuple[float, float, float]) -> Tensor:
-    """The same by `tblib.losses`."""
+    """The same by `tblib.methods.losses`."""
     parts = (
         losses.instance_contrast(z, v, TAU),
         losses.local_local(v, TAU),

@@ -16,16 +16,17 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 
-from tblib import plot, reweight
-from tblib.config import Profile
 from tblib.data.clips import UniformClips
 from tblib.data.stickactions import one
 from tblib.errors import DataError
-from tblib.features import features
-from tblib.io import read_json
-from tblib.plot.style import spread
-from tblib.runs import Run, open_run
-from tblib.systems import predict, scores
+from tblib.files import read_json
+from tblib.lesson import plot
+from tblib.lesson.plot.style import spread
+from tblib.methods import reweight
+from tblib.run.directory import Run, open_run
+from tblib.run.features import features
+from tblib.run.models import predict, scores
+from tblib.settings.config import Profile
 
 FRAMES, PX, FPS = 32, 144, 25  # of a moving picture; videos are made at 25 frames a second
 HERO = ("PlayingPiano", "Rowing", "DrumKit", "PickUpThrow", "RunCartwheel", "WaveBowJump")

@@ -20,11 +20,11 @@ import pages
 import promises
 import reference
 
-from tblib.cards import code_hash
-from tblib.chapters import ROOT, chapters
 from tblib.errors import MissingStage, UserError
-from tblib.io import read_json
-from tblib.notebooks import drop_injected, inputs, read, tagged
+from tblib.files import read_json
+from tblib.lesson.chapters import ROOT, chapters
+from tblib.lesson.execute import drop_injected, inputs, read, tagged
+from tblib.run.cards import code_hash
 
 MATHJAX = ("tex-chtml.js", "input/tex/extensions/", "output/chtml/fonts/woff-v2/")
 

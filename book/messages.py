@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from tblib import errors
-from tblib.chapters import ROOT
+from tblib.lesson.chapters import ROOT
 
 USER = {n for n, c in vars(errors).items() if isinstance(c, type) and issubclass(c, Exception)}
 
@@ -15,7 +15,7 @@ def messages(root: Path = ROOT) -> list[tuple[str, str, str]]:
     """List kind of error, message, and module that raises it; `…` stands for what varies.
 
     Covered are all `raise` of a `UserError` in `tblib`, the programs in `workflow/` and `book/`,
-    and the rules of `tblib.config`.
+    and the rules of `tblib.settings.config`.
     """
     found = []
     for folder in ("tblib", "workflow", "book"):

@@ -9,9 +9,10 @@ from typing import Any
 import papertable
 from tables import closed, sortable, table
 
-from tblib import spent, stats
-from tblib.cards import trainings
-from tblib.io import read_json
+from tblib import stats
+from tblib.files import read_json
+from tblib.lesson import section_times
+from tblib.run.cards import trainings
 from tblib.study import reading
 
 BANNER = """:::{danger}
@@ -76,7 +77,7 @@ def training_table(found: list[dict[str, Any]]) -> str:
 
 def time_table(run: Path) -> str:
     """Write where the time of a run went: sections of chapters, longest first."""
-    found = spent.longest(run)
+    found = section_times.longest(run)
     if not found:
         return "The chapters of this run were not timed section by section.\n"
     total = sum(seconds for *_, seconds in found)

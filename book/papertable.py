@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import tables
 
-from tblib import paper
+from tblib.lesson import paper
 
 DATASETS = {"ucf101": "UCF101", "hmdb51": "HMDB51", "k400": "Kinetics"}
 KEPT = {"method": "method", "backbone": "network", "frames": "frames"}

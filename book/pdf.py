@@ -15,8 +15,8 @@ import browser
 import reference
 from bs4 import BeautifulSoup
 
-from tblib.chapters import ROOT
 from tblib.errors import MissingStage, UserError
+from tblib.lesson.chapters import ROOT
 
 PAPER = """
 nav, header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article,

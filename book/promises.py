@@ -11,7 +11,7 @@ from messages import messages
 from reference import page_of
 from tables import closed, table
 
-from tblib.io import read_json
+from tblib.files import read_json
 
 UNKNOWN = "not measured yet"
 ROWS = {  # key of the record: what is measured, and the words for its value

@@ -7,9 +7,9 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from tblib import plot
 from tblib.data import stickactions
-from tblib.plot.style import COLOURS, figure, show_strip, spread
+from tblib.lesson import plot
+from tblib.lesson.plot.style import COLOURS, figure, show_strip, spread
 
 PATH = Path(__file__).with_name("readme.png")
 ROWS = (

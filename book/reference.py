@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tblib.chapters import ROOT
+from tblib.lesson.chapters import ROOT
 
 
 def pages(contents: Path = ROOT / "_toc.yml") -> list[str]:
@@ -36,7 +36,7 @@ def page_of(module: str) -> str | None:
     """Return the page of a module or, if it has none, of the package it is in.
 
     Args:
-        module: such as `tblib.plot.style`, which is documented with `tblib.plot`.
+        module: such as `tblib.lesson.plot.style`, which is documented with `tblib.lesson.plot`.
     """
     pages_of = {listed: name for name, (_, modules) in sections().items() for listed in modules}
     while module and module not in pages_of:

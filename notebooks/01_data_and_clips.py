@@ -30,12 +30,12 @@ import pandas as pd
 import torch
 from IPython.display import Code, Image, display
 
-from tblib import plot
 from tblib.data import stickactions
 from tblib.data.augment import Augment, resize
 from tblib.data.clips import SparseDense, UniformClips
 from tblib.data.loader import ClipSamples, Stream, loader, to_device
 from tblib.data.video import decode
+from tblib.lesson import plot
 
 plot.use_book_style()
 

@@ -32,12 +32,15 @@ import pandas as pd
 import torch
 from IPython.display import Code
 
-from tblib import evaluate, losses, plot, reweight
 from tblib.data.loader import ClipSamples, loader, to_device
-from tblib.features import features, time_retrieval
-from tblib.jobs import Job, run_jobs
-from tblib.pretrain import METHODS
-from tblib.pretrain.contrast import TemporalContrast
+from tblib.engine import evaluate
+from tblib.lesson import plot
+from tblib.methods import losses, reweight
+from tblib.methods.job import Job
+from tblib.methods.pretrain import METHODS
+from tblib.methods.pretrain.contrast import TemporalContrast
+from tblib.run.features import features, time_retrieval
+from tblib.run.jobs import run_jobs
 
 plot.use_book_style()
 c, device = run.config, run.device

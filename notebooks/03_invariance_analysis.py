@@ -32,8 +32,10 @@ from IPython.display import Code, display
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
-from tblib import evaluate, plot, reweight
-from tblib.features import features
+from tblib.engine import evaluate
+from tblib.lesson import plot
+from tblib.methods import reweight
+from tblib.run.features import features
 
 plot.use_book_style()
 c, classes, families = run.config, run.videos.classes, run.families

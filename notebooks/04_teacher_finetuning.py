@@ -30,14 +30,18 @@ import pandas as pd
 import torch
 from IPython.display import Code
 
-from tblib import evaluate, plot, semi, stats
+from tblib import stats
 from tblib.data.augment import centre_crop
 from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
-from tblib.features import features
-from tblib.jobs import Job, run_jobs
+from tblib.engine import evaluate
+from tblib.lesson import plot
+from tblib.methods import semi
+from tblib.methods.job import Job
 from tblib.models import Classifier, parameter_count, pool
-from tblib.systems import load_classifier, predict
+from tblib.run.features import features
+from tblib.run.jobs import run_jobs
+from tblib.run.models import load_classifier, predict
 
 plot.use_book_style()
 c, classes = run.config, run.videos.classes

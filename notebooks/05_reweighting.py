@@ -31,9 +31,11 @@ import torch
 from IPython.display import Code
 from sklearn.metrics import roc_auc_score
 
-from tblib import evaluate, plot, reweight
-from tblib.features import features
-from tblib.systems import predict
+from tblib.engine import evaluate
+from tblib.lesson import plot
+from tblib.methods import reweight
+from tblib.run.features import features
+from tblib.run.models import predict
 
 plot.use_book_style()
 c, classes, families = run.config, run.videos.classes, run.families
@@ -309,7 +311,7 @@ plot.reweighting_illustration([illustrated(int(i)) for i in chance], classes)
 # all its clips.  It goes into `similarity.csv` together with the controls.
 
 # %%
-from tblib.io import atomic_write
+from tblib.files import atomic_write
 
 columns = pd.DataFrame(
     {

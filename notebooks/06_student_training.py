@@ -29,10 +29,13 @@ import pandas as pd
 import torch
 from IPython.display import Code, Image, display
 
-from tblib import evaluate, plot, reweight, semi, stats
+from tblib import stats
 from tblib.data.loader import ClipSamples, loader, to_device
-from tblib.jobs import run_jobs
-from tblib.systems import build_method, predict, scores, student_job
+from tblib.engine import evaluate
+from tblib.lesson import plot
+from tblib.methods import reweight, semi
+from tblib.run.jobs import run_jobs
+from tblib.run.models import build_method, predict, scores, student_job
 
 plot.use_book_style()
 c, classes = run.config, run.videos.classes
@@ -381,7 +384,7 @@ run.save_metrics(
 # as large.
 #
 # ```python
-# from tblib.losses import squared_distance
+# from tblib.methods.losses import squared_distance
 #
 # weights = {}
 # for outputs in (102, 10):
@@ -412,7 +415,7 @@ run.save_metrics(
 # reason why the two can need different weights and lengths of training.
 #
 # ```python
-# from tblib.losses import kl_distance, squared_distance
+# from tblib.methods.losses import kl_distance, squared_distance
 #
 # wrong_logits = torch.tensor([[8.0, 0.0]], requires_grad=True)
 # aim = torch.tensor([[0.0, 1.0]])

@@ -30,9 +30,11 @@ import pandas as pd
 import torch
 from IPython.display import Code
 
-from tblib import paper, plot, reweight, stats
-from tblib.jobs import run_jobs
-from tblib.systems import predict, scores, student_job
+from tblib import stats
+from tblib.lesson import paper, plot
+from tblib.methods import reweight
+from tblib.run.jobs import run_jobs
+from tblib.run.models import predict, scores, student_job
 
 plot.use_book_style()
 c, classes = run.config, run.videos.classes
@@ -398,7 +400,7 @@ run.save_metrics(
 # ```python
 # from dataclasses import replace
 #
-# from tblib.io import atomic_write
+# from tblib.files import atomic_write
 #
 # path = run.dir / "similarity.csv"
 # columns = pd.read_csv(path)

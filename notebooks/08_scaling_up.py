@@ -40,23 +40,26 @@ import torch
 from IPython.display import Code, Image
 from torch.nn.functional import normalize
 
-# %%
-from tblib import checkpoint, losses, plot, pretrain, runtime, timing
-from tblib.chapters import ROOT
 from tblib.data import cache, stores
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip
 from tblib.data.loader import ClipSamples, collate, to_device
 from tblib.data.video import decode
-from tblib.io import read_json, write_json
-from tblib.jobs import run_jobs
+
+# %%
+from tblib.engine import checkpoint, hardware
+from tblib.engine.loop import read_log
+from tblib.files import read_json, write_json
+from tblib.lesson import plot, timing
+from tblib.lesson.chapters import ROOT
+from tblib.methods import losses, pretrain
+from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
 from tblib.plan import plan
 from tblib.plan.videos import PUBLISHED
-from tblib.profiles import load_profile
-from tblib.runs import open_run
-from tblib.systems import Job
-from tblib.train import read_log
+from tblib.run.directory import open_run
+from tblib.run.jobs import run_jobs
+from tblib.settings.profiles import load_profile
 
 plot.use_book_style()
 
@@ -82,7 +85,7 @@ small = run.config.model_copy(
         "runtime": toy.runtime.model_copy(update={"device": "cpu"}),
     }
 )
-device = runtime.prepare(small.runtime)  # one thread of the CPU
+device = hardware.prepare(small.runtime)  # one thread of the CPU
 pool, rows = run.pool, run.pool.rows("train")
 torch.manual_seed(0)
 method = pretrain.Joint(small).train()
@@ -116,7 +119,7 @@ plot.time_shares(parts)
 
 # %% [markdown]
 # If the same process loads and trains, the times add up.  With $w$ loading processes
-# (`runtime.workers`) on cores of their own, the slower side sets the pace: a step takes
+# (`hardware.workers`) on cores of their own, the slower side sets the pace: a step takes
 #
 # $$
 # \max(t_\text{load} / w,\; t_\text{train}) .
@@ -125,7 +128,7 @@ plot.time_shares(parts)
 # More processes than $t_\text{load} / t_\text{train}$ gain nothing.  On a CPU the network is the slow
 # side, so the small profiles have none.  A GPU is hundreds of times faster than one core and the
 # loader is not: there the first bar is the one to look at.  With few cores beside it,
-# `runtime.augment: device` leaves crops and colours to the GPU.
+# `hardware.augment: device` leaves crops and colours to the GPU.
 #
 # ## Decode once
 #
@@ -360,7 +363,7 @@ Image(plot.small_png(plot.gain_bars(panels, "times as fast as none of it")))
 # %% [markdown]
 # *Of the matrix rate*: the operations that a step needs, over its time, as a share of what a large
 # matrix product reaches here.  Batch norm and sums move memory and hardly compute;
-# `torch.compile` fuses some of them (`runtime.compile: true`).  Is loading the
+# `torch.compile` fuses some of them (`hardware.compile: true`).  Is loading the
 # limit?  On an H100, before those forms:
 
 # %% tags=["nbval-check-output"]

@@ -26,8 +26,9 @@ import pandas as pd
 from IPython.display import HTML, Image, Markdown, display
 from matplotlib.figure import Figure
 
-from tblib import paper, plot, stats
+from tblib import stats
 from tblib.data import stickactions
+from tblib.lesson import paper, plot
 from tblib.study import reading, tables
 from tblib.study.hypotheses import HYPOTHESES, judge
 

@@ -107,20 +107,21 @@ def _overrides(options: argparse.Namespace) -> dict:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from . import chapters, notebooks, stopping
+    from .engine import stopping
+    from .lesson import chapters, execute
 
     for chapter in chapters.numbers(options.chapter):
         with stopping.raising():
-            notebooks.execute(
+            execute.execute(
                 chapter, options.profile, options.run_dir, _overrides(options), options.seed
             )
 
 
 def _study(options: argparse.Namespace) -> None:
-    from . import stopping
-    from .io import held
+    from .engine import stopping
+    from .files import held
     from .plan import plan
-    from .profiles import load_profile, runs_home
+    from .settings.profiles import load_profile, runs_home
     from .study.conduct import conduct, need_study
     from .study.join import join
     from .study.record import record
@@ -140,7 +141,7 @@ def _study(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from .plan import plan
-    from .profiles import load_profile, runs_home
+    from .settings.profiles import load_profile, runs_home
 
     if options.tflops is not None and not options.tflops > 0:
         raise ConfigError(f"--tflops {options.tflops} must be above 0, for example 150.")
@@ -149,13 +150,13 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from .launch import join
+    from .run.launched import join
 
     join(options.description)
 
 
 def _doctor(_: argparse.Namespace) -> int:
-    from .doctor import report
+    from .run.doctor import report
 
     text, healthy = report()
     print(text)
@@ -164,8 +165,8 @@ def _doctor(_: argparse.Namespace) -> int:
 
 def _data(options: argparse.Namespace) -> int:
     from .data import cache, datasets, info, manifest, stores, verify
-    from .fetch import get
-    from .profiles import data_home, load_profile
+    from .data.download import get
+    from .settings.profiles import data_home, load_profile
 
     if options.action == "get":
         print(get(str(options.root or ""), options.to or data_home() / "downloads", options.agree))
@@ -192,7 +193,7 @@ def _data(options: argparse.Namespace) -> int:
 
 def _verify_root(options: argparse.Namespace) -> int:
     from .data import verify
-    from .profiles import data_home
+    from .settings.profiles import data_home
 
     if options.action != "verify" or options.jobs < 1:
         raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
@@ -205,7 +206,7 @@ def _verify_root(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> None:
-    from .cards import record
+    from .run.cards import record
 
     print(record(options.run_dir, options.name))
 

@@ -13,9 +13,9 @@ from torch import nn
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip
 from tblib.data.loader import Stream
+from tblib.data.pool import Pool
 from tblib.models import Classifier
-from tblib.profiles import load_profile
-from tblib.runs import Pool
+from tblib.settings.profiles import load_profile
 
 torch.set_num_threads(1)  # results depend on it, and several tests may run side by side
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from tblib import cards, io
+from tblib import files
+from tblib.run import cards
 
 RECORD = Path(__file__).resolve().parents[1] / "results" / "reliability.json"
 
@@ -23,8 +24,8 @@ def record(values: dict, began: float, **more) -> None:
         "date": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - began, 1),
     } | more
-    old = io.read_json(RECORD) if RECORD.is_file() else {"values": {}, "cards": {}}
-    io.write_json(
+    old = files.read_json(RECORD) if RECORD.is_file() else {"values": {}, "cards": {}}
+    files.write_json(
         RECORD,
         {
             "values": old["values"] | values,

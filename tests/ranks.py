@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from helpers import fake_pool, tiny_profile
 
-from tblib import distributed, pretrain, semi
+from tblib.engine import distributed
+from tblib.engine.loop import Plan, fit
+from tblib.methods import pretrain, semi
 from tblib.models import Backbone, Classifier, backbone
-from tblib.train import Plan, fit
 
 # In float32 sums of another order are soon other weights: AdamW turns a gradient near zero into a
 # whole step.  In float64 ten steps keep eight digits, unless something is wrong.

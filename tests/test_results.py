@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tblib import stats
-from tblib.io import read_json
+from tblib.files import read_json
 from tblib.study import reading
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,13 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tblib.cards import code_hash
-from tblib.chapters import ROOT, chapters
-from tblib.config import Profile
 from tblib.errors import UserError
-from tblib.io import read_json, sha256, write_json
+from tblib.files import read_json, sha256, write_json
+from tblib.lesson.chapters import ROOT, chapters
 from tblib.plan import plan
-from tblib.profiles import load_profile, runs_home
+from tblib.run.cards import code_hash
+from tblib.settings.config import Profile
+from tblib.settings.profiles import load_profile, runs_home
 
 SHOWN = {"08": "benchmarks", "09": "study"}  # chapters that show recorded results
 

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, DecodeError
-from ..io import atomic_write
-from . import container, manifest, sealed, stores
+from ..files import atomic_write
+from . import checksums, container, manifest, stores
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
 SAMPLE = 32  # files whose headers tell the size of all
@@ -55,7 +55,7 @@ class FrameCache:
         try:
             place = Path(self._files[index])
             changed = place.stat().st_mtime_ns
-            sealed.check(place, changed)
+            checksums.check(place, changed)
             return stores.read(place, self.kind, changed)
         except OSError as error:
             raise DataError(stores.UNREADABLE.format(error)) from None
@@ -140,7 +140,7 @@ def _cache_one(name: str, path: str, folder: Path, px: int, kind: str) -> dict |
             frames = decode()
             content = stores.encode(frames, kind)
             atomic_write(place, lambda temporary: np.save(temporary, content))
-            sealed.seal(place)
+            checksums.seal(place)
             shape = frames.shape
         return shape[0]
 
@@ -202,7 +202,7 @@ def _intact_shape(place: Path, px: int, kind: str) -> tuple[int, ...] | None:
 
     A file without a SHA-256 beside it was left by a kill, or by versions that wrote none.
     """
-    if not sealed.note(place).is_file():
+    if not checksums.note(place).is_file():
         return None
     try:
         shape = stores.intact_shape(place, kind, px)

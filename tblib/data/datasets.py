@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError, DataError, did_you_mean
-from ..io import read_json
+from ..files import read_json
 from .folder import folder
 from .hmdb51 import HOW_TO_GET as GET_HMDB51
 from .hmdb51 import hmdb51
@@ -92,7 +92,7 @@ def _stickactions(profile) -> VideoSet:
 
 def _generate(profile) -> Path:
     """Make the StickActions videos of these classes unless they are there; return the folder."""
-    from ..profiles import data_home
+    from ..settings.profiles import data_home
     from . import stickactions
 
     sticks = profile.sticks

@@ -12,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ..errors import DecodeError
-from ..io import atomic_write, sha256
+from ..files import atomic_write, sha256
 from ..progress import track
 from . import container, video
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import brief
+from .. import reprs
 from ..errors import DataError, did_you_mean
 
 COLUMNS = ["video", "path", "label", "class_name", "group", "split", "family"]
@@ -38,10 +38,10 @@ class VideoSet:
     missing: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return brief.videos(self)
+        return reprs.videos(self)
 
     def _repr_html_(self) -> str:
-        return brief.videos_html(self)
+        return reprs.videos_html(self)
 
 
 def assemble(

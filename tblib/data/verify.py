@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, DecodeError
-from ..io import sha256
+from ..files import sha256
 from . import manifest
 from .table import SUFFIXES, walk_videos
 

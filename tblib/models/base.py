@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from .exact_convolutions import SoundConvolutions
 from .fast import RULES, FastKernels
-from .sound import SoundConvolutions
 
 
 @cache

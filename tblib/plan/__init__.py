@@ -10,11 +10,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from .. import runtime
-from ..config import Profile
 from ..data import cache
+from ..engine import hardware
 from ..models import check_profile
-from ..profiles import data_home
+from ..settings.config import Profile
+from ..settings.profiles import data_home
 from . import cost
 from .prices import Prices
 from .stages import chapter_stages, study_stages
@@ -37,7 +37,7 @@ def plan(config: Profile, folder: Path, tflops: float | None = None) -> str:
         DataError: nothing is known about the videos.
     """
     check_profile(config)
-    videos, device = count_videos(config), runtime.device(config.runtime.device)
+    videos, device = count_videos(config), hardware.device(config.runtime.device)
     if tflops is None:
         speed = cost.measure(config, device)
     else:

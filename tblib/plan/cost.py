@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from .. import runtime
-from ..config import Profile
 from ..data import stores
 from ..data.augment import Augment
 from ..data.on_device import uncut
+from ..engine import hardware
 from ..models import Classifier, backbone, parameter_count, resolve_precision
+from ..settings.config import Profile
 
 BACKWARD = 2  # the backward pass costs two forward passes
 PROBE = {"cpu": 4e9, "cuda": 2e12}  # operations of one step of the measurement
@@ -102,7 +102,7 @@ def measure(config: Profile, device: torch.device) -> Speed:
 
 def _step_seconds(config: Profile, batch: int, frames: int, px: int, device) -> float:
     """Return the shortest time of a training step, on a CPU of CPU time; neighbours only add."""
-    runtime.keep_freed_memory()
+    hardware.keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         net = Classifier(backbone(config.model.backbone, config.model.precision), 10).to(device)
         clips = torch.rand(batch, 3, frames, px, px, device=device)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from .. import launch, semi, shelf
-from ..config import Profile
-from ..systems import Job
+from ..methods import registry, semi
+from ..methods.job import Job
+from ..run import launch
+from ..settings.config import Profile
 from . import cost
 from .stages import Stage
 from .videos import Videos
@@ -44,7 +45,7 @@ class Prices:
 
     def per_step(self, job: Job) -> int:
         """Return how many clips a step trains on."""
-        return shelf.clips_per_step(self.config, job.method)
+        return registry.clips_per_step(self.config, job.method)
 
     def seconds(self, job: Job) -> float:
         """Estimate the time of one training alone on this machine.
@@ -60,7 +61,7 @@ class Prices:
     def clip_seconds(self, method: str) -> tuple[float, float]:
         """Return the seconds that one process needs to load a clip, and the network to train it."""
         kind = "other" if method in semi.METHODS else "pretrain"
-        passes = 1 + cost.BACKWARD + shelf.helpers(method)
+        passes = 1 + cost.BACKWARD + registry.helpers(method)
         load = self.speed.load * self.frames[kind] / self.frames["other"]
         return load, passes * self.clip[kind].flop / self.speed.flops
 
@@ -95,7 +96,7 @@ class Prices:
         within 3 % of what steps above 10 GB took; smaller ones took up to a fifth more.
         """
         kind = "other" if job.method in semi.METHODS else "pretrain"
-        helpers = shelf.helpers(job.method)
+        helpers = registry.helpers(job.method)
         clips, clip = self.per_step(job) / (self.processes or 1), self.clip[kind]
         working = (6 if helpers else 1) * clip.largest
         return clips * (clip.memory + working) + (4 + helpers) * self.weights

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..chapters import ROOT, chapters
-from ..config import Profile
-from ..systems import Job, student_job
+from ..lesson.chapters import ROOT, chapters
+from ..methods.job import Job
+from ..run.models import student_job
+from ..settings.config import Profile
 from .videos import Videos
 
 DECODE = 5e-4  # seconds a frame and core, between MPEG-4 and H.264 at 320×240

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..config import Profile
 from ..data import cache, stores
 from ..errors import DataError
+from ..settings.config import Profile
 
 # Training and test videos, frames a video, width over height, classes: of the published lists.
 PUBLISHED = {

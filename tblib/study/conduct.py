@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .. import stopping, workers
-from ..config import Profile
+from ..engine import stopping, workers
 from ..errors import ConfigError
-from ..io import write_json
-from ..pretrain import METHODS
-from ..runs import Run, open_run
+from ..files import write_json
+from ..methods.pretrain import METHODS
+from ..run.directory import Run, open_run
+from ..settings.config import Profile
 from . import grid
 from .graph import Task, plan
 

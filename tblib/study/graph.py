@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .. import shelf, workers
-from ..config import Profile
-from ..runs import Run
-from ..systems import Job
+from ..engine import workers
+from ..methods import registry
+from ..methods.job import Job
+from ..run.directory import Run
+from ..settings.config import Profile
 from . import grid, scoring, work
 
 FIRST = ("bound", "main", "controls")
@@ -88,6 +89,6 @@ def _mark(seed: int, fraction: float) -> str:
 def _cost(run: Run, job: Job) -> float:
     """Estimate the work of a training in clips, as long as in finetuning, both ways through."""
     c, method = run.config, job.method
-    forwards = 1 + 0.3 * shelf.helpers(method)  # a frozen network only passes forwards
-    length = shelf.frames(c, method) / c.finetune.clip.frames
-    return job.steps * shelf.clips_per_step(c, method) * forwards * length
+    forwards = 1 + 0.3 * registry.helpers(method)  # a frozen network only passes forwards
+    length = registry.frames(c, method) / c.finetune.clip.frames
+    return job.steps * registry.clips_per_step(c, method) * forwards * length

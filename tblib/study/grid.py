@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ..config import Profile
-from ..systems import Job, student_job
+from ..methods.job import Job
+from ..run.models import student_job
+from ..settings.config import Profile
 
 OTHER_SEED = "invariant_b"  # the invariant pretraining of the next seed
 CURVE_POINTS = 8

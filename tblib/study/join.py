@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..config import Profile
 from ..errors import ConfigError, DataError
-from ..io import read_json, write_json
+from ..files import read_json, write_json
+from ..settings.config import Profile
 from .check import checked
 from .conduct import every_unit, unit_config
 from .record import RESULTS, settings

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, MissingStage, did_you_mean
-from ..io import read_json
+from ..files import ROOT, read_json
 from .check import checked, decode_bits
 
-RESULTS = Path(__file__).resolve().parents[2] / "results" / "study"
+RESULTS = ROOT / "results" / "study"
 PARTS = ("features", "space", "clips", "map")  # of the name of a definition of s(v)
 MEASURED = ("auc_family", "auc_advantage", "mixed_top1", "mean")
 

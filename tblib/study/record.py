@@ -7,21 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..cards import code_hash, run_card, without_paths
-from ..config import Profile
 from ..errors import MissingStage
-from ..io import read_json, write_json
-from ..profiles import PROFILES
-from ..reuse import digest
-from ..runs import Run, open_run
-from ..systems import Job
+from ..files import read_json, write_json
+from ..methods.job import Job
+from ..run.cards import code_hash, run_card, without_paths
+from ..run.directory import Run, open_run
+from ..run.reuse import digest
+from ..settings.config import Profile
 from . import grid
 from .conduct import every_unit, unit_config, unit_folder
+from .reading import RESULTS
 from .scoring import summary_inputs
 from .work import untrained_job
 
 GROUPS = ("combinations", "initialisations")  # groups that bring pretrainings of their own
-RESULTS = PROFILES.parent.parent / "results" / "study"
 
 
 def record(config: Profile, folder: Path, results: Path = RESULTS) -> Path:

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .. import evaluate, reweight
-from ..cards import code_hash
-from ..config import Profile
-from ..features import features
-from ..io import atomic_write, read_json, sha256, write_json
-from ..reuse import identity
-from ..runs import Run
-from ..systems import predict
+from ..engine import evaluate
+from ..files import atomic_write, read_json, sha256, write_json
+from ..methods import reweight
+from ..run.cards import code_hash
+from ..run.directory import Run
+from ..run.features import features
+from ..run.models import predict
+from ..run.reuse import identity
+from ..settings.config import Profile
 from .work import unit
 
 FEATURES = ("invariant", "distinctive")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..paper import ablations
+from ..lesson.paper import ablations
 from ..stats import mean_ci, paired_test
 from .reading import Study
 

@@ -12,18 +12,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import checkpoint, evaluate, reweight, shelf, stopping
-from ..config import Profile
-from ..features import features, time_retrieval
-from ..io import read_json, write_json
-from ..jobs import train_job
-from ..launch import train_shared
-from ..pretrain.clip_order import ClipOrder, order_accuracy
-from ..reuse import digest
-from ..runs import Run, open_run
-from ..semi import METHODS as CLASSIFIERS
-from ..systems import Job, predict
-from ..train import read_log
+from ..engine import checkpoint, evaluate, stopping
+from ..engine.loop import read_log
+from ..files import read_json, write_json
+from ..methods import registry, reweight
+from ..methods.job import Job
+from ..methods.pretrain.clip_order import ClipOrder, order_accuracy
+from ..methods.semi import METHODS as CLASSIFIERS
+from ..run.directory import Run, open_run
+from ..run.features import features, time_retrieval
+from ..run.jobs import train_job
+from ..run.launch import train_shared
+from ..run.models import predict
+from ..run.reuse import digest
+from ..settings.config import Profile
 
 
 @lru_cache(maxsize=4)
@@ -56,7 +58,7 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
         stopping.check()
     if path.is_file() and read_json(path)["digest"] == mark:
         return
-    clips = job.steps * shelf.clips_per_step(config, job.method)
+    clips = job.steps * registry.clips_per_step(config, job.method)
     found = {"digest": mark, "steps": job.steps, "clips": clips, "seconds": card["seconds"]}
     found |= _test(run, job) if job.method in CLASSIFIERS else probe(run, job.name)
     write_json(path, found)

@@ -123,7 +123,12 @@ def page(browser):
 def pages(html) -> list:
     """Every page of the book, and one of those with source code."""
     own = [p for folder in ("book", "notebooks") for p in sorted((html / folder).rglob("*.html"))]
-    return [*own, html / "search.html", html / "genindex.html", html / "_modules/tblib/losses.html"]
+    return [
+        *own,
+        html / "search.html",
+        html / "genindex.html",
+        html / "_modules/tblib/methods/losses.html",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -21,7 +21,7 @@ import launch  # noqa: E402
 import readme_figure  # noqa: E402
 
 from tblib.errors import ConfigError  # noqa: E402
-from tblib.notebooks import read  # noqa: E402
+from tblib.lesson.execute import read  # noqa: E402
 
 URL = "https://github.com/owner/name"
 
@@ -174,6 +174,6 @@ def test_the_first_cell_works_in_a_python_without_tblib(tmp_path):
     assert done.stdout.splitlines()[-1].endswith("timebalance/tblib/__init__.py")
     assert (tmp_path / "said.txt").read_text() == "install -q -e timebalance"
     (tmp_path / "said.txt").unlink()
-    again = run(f"{cell}\nimport tblib.losses")  # another kernel: nothing is fetched twice
+    again = run(f"{cell}\nimport tblib.methods.losses")  # another kernel: nothing is fetched twice
     assert again.returncode == 0, again.stderr
     assert not (tmp_path / "said.txt").exists()

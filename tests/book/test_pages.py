@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from smoke import ROOT
 
-from tblib.cards import code_hash
+from tblib.run.cards import code_hash
 from tblib.study import reading
 
 pytestmark = pytest.mark.timeout(900)
@@ -189,8 +189,8 @@ def test_every_module_is_in_the_reference():
         parts = path.relative_to(ROOT).with_suffix("").parts
         modules.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     # Packages that present themselves through __all__ are documented as a whole.
-    whole = ("tblib.plot.", "tblib.data.stickactions.", "tblib.doctor.")
-    empty = {"tblib.__main__", "tblib.data", "tblib.pretrain", "tblib.semi"}
+    whole = ("tblib.lesson.plot.", "tblib.data.stickactions.", "tblib.run.doctor.")
+    empty = {"tblib.__main__", "tblib.data", "tblib.methods.pretrain", "tblib.methods.semi"}
     assert {m for m in modules if not m.startswith(whole)} - empty == listed
 
 

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from smoke import ROOT, reproduce
 
-from tblib.chapters import chapters
-from tblib.io import sha256
-from tblib.profiles import load_profile
+from tblib.files import sha256
+from tblib.lesson.chapters import chapters
+from tblib.settings.profiles import load_profile
 
 pytestmark = pytest.mark.timeout(900)
 

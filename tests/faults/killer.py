@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from helpers import TinyMethod, fake_pool
 
-from tblib import checkpoint
-from tblib.io import sweep
-from tblib.train import Plan, fit, read_log
+from tblib.engine import checkpoint
+from tblib.engine.loop import Plan, fit, read_log
+from tblib.files import sweep
 
 STEPS, EVERY = 24, 2
 SHORT = 8  # steps of a training that is killed at each of its write points

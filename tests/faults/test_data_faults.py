@@ -17,10 +17,10 @@ from test_integrity import as_nobody, open_folder  # noqa: F401 (a fixture)
 from test_video import FAULTS, assert_same_frames, sequential
 
 from tblib.__main__ import main
-from tblib.data import cache, container, datasets, manifest, sealed, video
+from tblib.data import cache, checksums, container, datasets, manifest, video
 from tblib.data.loader import rows_of_step
+from tblib.engine.loop import Plan, fit
 from tblib.errors import DataError, DecodeError
-from tblib.train import Plan, fit
 
 
 def flipped(path: Path, seed: int, count: int = 6) -> Path:
@@ -156,7 +156,7 @@ def test_a_flipped_bit_in_the_cache_is_found_at_the_first_read_and_made_good(bui
 def test_a_cache_file_that_vanished_is_one_sentence_and_made_again(built, gone):
     frames = built()
     truth, place = np.array(frames[0]), Path(frames[0].path)
-    sealed.check.cache_clear()
+    checksums.check.cache_clear()
     place.with_suffix(gone).unlink()
     with pytest.raises(DataError, match="run the same command again"):
         frames[0]

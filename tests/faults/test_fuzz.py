@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from test_security import with_note
 from test_splits import table_of
 
-from tblib import checkpoint, io
+from tblib import files
 from tblib.data import lists, manifest, splits
+from tblib.engine import checkpoint
 from tblib.errors import UserError
-from tblib.profiles import load_profile
+from tblib.settings.profiles import load_profile
 from tblib.study.check import checked
 
 HERE = Path(__file__).parent / "corpus"
@@ -56,9 +57,9 @@ READERS = {
     "labels.txt": lambda path: splits.roles(TABLE, 0.5, 0, label_list=path),
     "profile.yaml": lambda path: load_profile(str(path)),
     "manifest.csv": manifest.read,
-    "note.json": io.read_json,
+    "note.json": files.read_json,
     "card.json": card_of,
-    "study.json": lambda path: checked(io.read_json(path), str(path)),
+    "study.json": lambda path: checked(files.read_json(path), str(path)),
     "state.pt": state_of,
     "model.safetensors": model_of,
 }

@@ -6,10 +6,10 @@ import pytest
 import torch
 from helpers import TinyMethod, fake_pool, same_weights
 
-from tblib import runtime
-from tblib.config import Runtime
+from tblib.engine import hardware
+from tblib.engine.loop import Plan, fit
 from tblib.errors import Stopped
-from tblib.train import Plan, fit
+from tblib.settings.config import Runtime
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -20,7 +20,7 @@ def device():
     threads = torch.get_num_threads()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by that refusal
     torch.use_deterministic_algorithms(True)
-    yield runtime.prepare(Runtime(device="cuda"))
+    yield hardware.prepare(Runtime(device="cuda"))
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
 

@@ -14,13 +14,15 @@ from helpers import TinyNet, tiny_profile, tree_digests
 from killer import confine
 from test_kill import killer
 
-from tblib import checkpoint, io, reuse
+from tblib import files
+from tblib.engine import checkpoint
 from tblib.errors import CheckpointError, ConfigError, StorageError
+from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
-from tblib.profiles import load_profile
-from tblib.remember import FILE, Remembered
-from tblib.runs import open_run
-from tblib.systems import Job
+from tblib.run import reuse
+from tblib.run.directory import open_run
+from tblib.run.teacher_cache import FILE, Remembered
+from tblib.settings.profiles import load_profile
 
 CUTS = {"empty": 0, "1 byte": 1, "half": 0.5, "last 200 bytes gone": -200}
 
@@ -137,7 +139,7 @@ def test_a_full_disk_keeps_what_teachers_answered_before(tmp_path):
 def test_a_full_disk_at_the_lock_or_the_mark_of_a_training_is_one_sentence(tmp_path):
     def lock():
         confine(0)
-        with io.held(tmp_path / ".lock", "the work"):
+        with files.held(tmp_path / ".lock", "the work"):
             pass
 
     def mark():
@@ -146,7 +148,7 @@ def test_a_full_disk_at_the_lock_or_the_mark_of_a_training_is_one_sentence(tmp_p
 
     assert forked(lock).startswith(f"StorageError: {tmp_path / '.lock'} cannot be written")
     assert forked(mark).startswith(f"StorageError: {tmp_path / 'model' / 'digest.txt'} cannot be")
-    with io.held(tmp_path / ".lock", "the work"):
+    with files.held(tmp_path / ".lock", "the work"):
         reuse.clear_if_other(tmp_path / "model", "abc")
     assert (tmp_path / "model" / "digest.txt").read_text() == "abc"
 
@@ -201,7 +203,7 @@ def test_a_lock_that_cannot_be_made_costs_one_sentence(open_folder):
     open_folder.chmod(0o555)
 
     def work():
-        with io.held(open_folder / ".lock", "the work"):
+        with files.held(open_folder / ".lock", "the work"):
             pass
 
     try:
@@ -213,7 +215,7 @@ def test_a_lock_that_cannot_be_made_costs_one_sentence(open_folder):
 @pytest.mark.parametrize("chapter", [1, 2])
 def test_a_run_directory_below_a_file_costs_one_sentence(tmp_path, chapter):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises((StorageError, ConfigError, io.UserError)) as caught:
+    with pytest.raises((StorageError, ConfigError, files.UserError)) as caught:
         open_run(tiny_profile(), tmp_path / "file" / "run", chapter)
     assert str(tmp_path / "file") in str(caught.value)
     assert (tmp_path / "file").read_text() == "mine"
@@ -283,5 +285,5 @@ def test_verified_states_cost_less_than_a_hundredth_of_a_training(tmp_path, scor
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"a": ' + "9" * 5000 + "}", '"\\ud800'])
 def test_json_that_breaks_a_reader_is_named(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(io.DataError, match="a.json is not readable JSON"):
-        io.read_json(tmp_path / "a.json")
+    with pytest.raises(files.DataError, match="a.json is not readable JSON"):
+        files.read_json(tmp_path / "a.json")

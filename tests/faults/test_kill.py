@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from helpers import tiny_profile
 
-from tblib import jobs
 from tblib.__main__ import main
 from tblib.errors import UserError
-from tblib.io import held
-from tblib.runs import open_run
-from tblib.systems import Job
+from tblib.files import held
+from tblib.methods.job import Job
+from tblib.run import jobs
+from tblib.run.directory import open_run
 
 HERE = Path(__file__).parent
 

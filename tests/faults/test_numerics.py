@@ -7,10 +7,11 @@ import torch
 from helpers import TinyMethod, fake_pool, same_weights
 from torch.nn.functional import normalize
 
-from tblib import checkpoint, losses, reweight
 from tblib.data.loader import ClipSamples, rows_of_step
+from tblib.engine import checkpoint
+from tblib.engine.loop import Plan, fit
 from tblib.errors import ConfigError, UserError
-from tblib.train import Plan, fit
+from tblib.methods import losses, reweight
 
 CPU = torch.device("cpu")
 

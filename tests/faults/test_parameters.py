@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tblib import runtime
 from tblib.__main__ import INTERRUPTED, _parser, main
-from tblib.config import Runtime
+from tblib.engine import hardware
 from tblib.errors import ConfigError
+from tblib.settings.config import Runtime
 
 WRONG = {
     "unknown": ("student.stesp=5", "did you mean 'steps'"),
@@ -61,7 +61,7 @@ def test_numbers_may_be_written_as_people_do(capsys):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_an_absent_device_is_a_sentence():
     with pytest.raises(ConfigError, match="torch finds no CUDA device; use 'auto' or 'cpu'"):
-        runtime.prepare(Runtime(device="cuda"))
+        hardware.prepare(Runtime(device="cuda"))
 
 
 def tblib(*arguments, **environment):
@@ -126,13 +126,13 @@ def test_what_the_system_refuses_and_what_the_user_stops(monkeypatch, capsys, er
     def refuse(*_):
         raise error
 
-    monkeypatch.setattr("tblib.doctor.report", refuse)
+    monkeypatch.setattr("tblib.run.doctor.report", refuse)
     assert main(["doctor"]) == code
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
 
 
 def test_a_mistake_of_the_programmer_is_not_dressed_up(monkeypatch):
-    monkeypatch.setattr("tblib.doctor.report", lambda: 1 / 0)
+    monkeypatch.setattr("tblib.run.doctor.report", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])

@@ -9,7 +9,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from tblib import losses, reweight
 from tblib.data.clips import (
     ClipPair,
     ClipTuple,
@@ -21,6 +20,7 @@ from tblib.data.clips import (
     mirror,
 )
 from tblib.data.loader import rows_of_step
+from tblib.methods import losses, reweight
 
 quick = settings(max_examples=25, deadline=None)
 LENGTHS, SEEDS = st.integers(1, 500), st.integers(0, 2**31 - 1)

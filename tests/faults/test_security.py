@@ -13,11 +13,11 @@ import pytest
 import torch
 from realvideo import moving_frames, write_video
 
-from tblib import checkpoint
 from tblib.__main__ import main
 from tblib.data import cache, container, lists, manifest
+from tblib.engine import checkpoint
 from tblib.errors import CheckpointError, ConfigError, DataError, DecodeError, UserError
-from tblib.profiles import load_profile, runs_home
+from tblib.settings.profiles import load_profile, runs_home
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,8 +13,8 @@ import yaml
 from helpers import same_weights
 from smoke import ROOT, reproduce
 
-from tblib import checkpoint
-from tblib.train import read_log
+from tblib.engine import checkpoint
+from tblib.engine.loop import read_log
 
 NAMES = ("ssl_invariant", "ssl_distinctive", "ssl_joint")
 LIMIT = 900  # seconds to wait on a busy machine

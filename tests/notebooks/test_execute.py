@@ -10,15 +10,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-import tblib.chapters
-import tblib.notebooks
-from tblib import checkpoint
+import tblib.lesson.chapters
+import tblib.lesson.execute
 from tblib.__main__ import main
-from tblib.chapters import numbers, source
+from tblib.engine import checkpoint
 from tblib.errors import ConfigError, UserError
-from tblib.io import read_json
-from tblib.notebooks import defaults, drop_injected, execute, inputs, read
-from tblib.pairing import pair
+from tblib.files import read_json
+from tblib.lesson.chapters import numbers, source
+from tblib.lesson.execute import defaults, drop_injected, execute, inputs, read
+from tblib.lesson.pairing import pair
 
 TEXT = """# %% [markdown]
 # # A chapter
@@ -42,8 +42,8 @@ def folder(tmp_path, monkeypatch):
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     (notebooks / "01_first.py").write_text(TEXT)
-    monkeypatch.setattr(tblib.chapters, "FOLDER", notebooks)
-    monkeypatch.setattr(tblib.notebooks, "FOLDER", notebooks)
+    monkeypatch.setattr(tblib.lesson.chapters, "FOLDER", notebooks)
+    monkeypatch.setattr(tblib.lesson.execute, "FOLDER", notebooks)
     return notebooks
 
 
@@ -87,7 +87,8 @@ def test_parameters_keep_their_types_and_the_kernel_is_this_python(folder, tmp_p
     ],
 )
 def test_bad_requests_stop_before_any_work(folder, tmp_path, monkeypatch, arguments, sentence):
-    monkeypatch.setattr(tblib.notebooks, "_papermill", lambda *_: pytest.fail("a kernel started"))
+    begun = lambda *_: pytest.fail("a kernel started")  # noqa: E731
+    monkeypatch.setattr(tblib.lesson.execute, "_papermill", begun)
     monkeypatch.setenv("TB_RUNS", str(tmp_path / "runs"))
     with pytest.raises(ConfigError, match=sentence):
         execute(*arguments)
@@ -166,7 +167,7 @@ TRAIN = """
 from pathlib import Path
 import torch
 from helpers import TinyMethod, fake_pool
-from tblib.train import Plan, fit
+from tblib.engine.loop import Plan, fit
 place = Path(run_dir) / "ckpt" / "endless"
 fit(TinyMethod(), fake_pool(8), Plan(10**6, 1e-3, 0.0, 0, place), torch.device("cpu"))
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tblib.chapters import FOLDER, ROOT, chapters
+from tblib.lesson.chapters import FOLDER, ROOT, chapters
 
 SECONDS = 480
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tblib.chapters import chapters
-from tblib.notebooks import read, tagged
+from tblib.lesson.chapters import chapters
+from tblib.lesson.execute import read, tagged
 
 BOX = re.compile(r"^(`{3,})\{admonition\} (\w+)\n:class: dropdown\n(.*?)^\1$", re.M | re.S)
 CODE = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from jupytext.config import find_jupytext_configuration_file, load_jupytext_configuration_file
 
-from tblib import reweight
-from tblib.chapters import FOLDER, chapters
-from tblib.notebooks import defaults, inputs, read, tagged
-from tblib.pairing import pair
-from tblib.profiles import load_profile
+from tblib.lesson.chapters import FOLDER, chapters
+from tblib.lesson.execute import defaults, inputs, read, tagged
+from tblib.lesson.pairing import pair
+from tblib.methods import reweight
+from tblib.settings.profiles import load_profile
 
 SOURCES = list(chapters().values())
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt)/|[A-Z]:\\\\")

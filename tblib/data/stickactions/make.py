@@ -12,7 +12,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from tblib.errors import DataError
-from tblib.io import atomic_write, read_json, write_json
+from tblib.files import atomic_write, read_json, write_json
 from tblib.progress import track
 
 from . import render, truth

@@ -1,0 +1,195 @@
+"""Independent trainings, side by side: each one process with one thread, each resumable.
+
+A finished job whose settings, code and inputs are unchanged is reused, not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+
+from .. import reprs
+from ..engine import checkpoint, distributed, stopping, workers
+from ..engine.evaluate import accuracy
+from ..engine.loop import Plan, fit, read_log
+from ..errors import MissingStage
+from ..files import atomic_write, held, sweep
+from ..methods import registry
+from ..methods.job import Job
+from ..models import Classifier
+from ..settings.config import Profile
+from . import launch, training_view
+from .directory import Run, open_run
+from .models import build_method, classify
+from .reuse import clear_if_other, digest
+
+_KILLED = (
+    "the process that trained {!r} or one beside it was killed, usually for lack of memory; lower "
+    "runtime.jobs or a batch size and run the chapter again: it goes on from the last saved state."
+)
+
+
+def run_jobs(run: Run, jobs: list[Job]) -> reprs.Histories:
+    """Train every job that is not finished yet, as many side by side as the profile allows.
+
+    Returns:
+        The training history of each job: step, loss, and the method's other values.
+
+    Raises:
+        MissingStage: a job needs a model that neither exists nor is among the jobs.
+        UserError: a training failed, or its process was killed.
+        Stopped: a signal came; every training saved its state and goes on from there.
+    """
+    _check_needs(run, jobs)
+    run.pool  # noqa: B018  decode once, before workers ask for the same frames
+    begin = time.monotonic()
+    todo = _unfinished(run, jobs)
+    with stopping.listening(), training_view.shown(run, todo):
+        if run.config.runtime.jobs == 1:
+            for job in todo:
+                trainer(run.config)(run.config, run.dir, run.chapter, job)
+                _say(run, job, begin)
+        elif todo:
+            _side_by_side(run, todo, begin)
+        stopping.check()
+    return reprs.Histories((job.name, history(run, job.name)) for job in jobs)
+
+
+def history(run: Run, name: str) -> pd.DataFrame:
+    """Return the training history of a finished model, one row per log line."""
+    return pd.DataFrame(read_log(run.folder(name) / "metrics.jsonl"))
+
+
+def trainer(config: Profile) -> Callable[[Profile, Path, int, Job], None]:
+    """Return what trains a job: this process, or those that `runtime.launch` starts."""
+    return launch.train_shared if config.runtime.launch else train_job
+
+
+def train_job(
+    config: Profile, folder: Path, chapter: int, job: Job, remember: bool = False
+) -> None:
+    """Train one job in this process, or its share of it, and leave the model in the run directory.
+
+    Args:
+        remember: whether teachers keep their answers for other students; changes time only.
+
+    Raises:
+        UserError: another process is training the same job in this run directory.
+    """
+    stopping.check()
+    run = open_run(config, folder, max(chapter, 2))
+    place = run.folder(job.name).resolve()  # a unit of a study may share another's model
+    lock = held(place.parent / f".{place.name}.lock", f"training {job.name!r} in {run.dir}")
+    with lock if distributed.leads() else nullcontext():
+        _train(run, job, place, remember)
+
+
+def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
+    mark = digest(run, job)
+    if distributed.leads():
+        clear_if_other(place, mark)
+        sweep(place)
+    distributed.wait()
+    device, began = run.device, time.monotonic()
+    torch.manual_seed(job.seed)
+    method = build_method(run, job, remember)
+    learner = fit(method, run.pool, _plan(run, job, method), device)
+    if not distributed.leads():
+        return
+    for teacher in method.teachers if remember and job.teachers else ():
+        teacher.save()
+    card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
+    checkpoint.save_model(place, learner.state_dict(), card)
+    checkpoint.drop_states(place)
+
+
+def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
+    c, place = run.config, run.folder(job.name)
+    o = getattr(c, registry.sections(job.method)[0])
+    return Plan(
+        steps=job.steps,
+        lr=o.lr * getattr(method, "rate", 1.0),
+        weight_decay=o.weight_decay,
+        seed=job.seed,
+        folder=place,
+        checkpoint_every=c.runtime.checkpoint_every,
+        watch_every=job.watch,
+        watch=partial(_note_accuracy, run, place / "curve.jsonl"),
+        workers=c.runtime.workers,
+        compile=c.runtime.compile,
+        augment_on_device=c.runtime.augment == "device",
+    )
+
+
+def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
+    """Append step and top-1 on the test videos (two clips each); a resumed training overwrites."""
+    rows = run.pool.rows("test")
+    top1 = accuracy(classify(run, learner, rows, 2), torch.tensor(run.pool.labels[rows]))
+    kept = [line for line in read_log(path) if line["step"] < step]
+    atomic_write(
+        path,
+        lambda temporary: temporary.write_text(
+            "".join(json.dumps(line) + "\n" for line in [*kept, {"step": step, "top1": top1}])
+        ),
+    )
+
+
+def _check_needs(run: Run, jobs: list[Job]) -> None:
+    made = {job.name for job in jobs}
+    for job in jobs:
+        for name in job.needs:
+            if name not in made and not run.has_model(name):
+                raise MissingStage(
+                    f"training {job.name!r} needs the model {name!r}, which is not in {run.dir}; "
+                    "run the earlier chapters first."
+                )
+
+
+def _in_order(jobs: list[Job]) -> Iterator[Job]:
+    """Yield jobs so that everything a job needs comes before it."""
+    waiting = list(jobs)
+    while waiting:
+        names = {job.name for job in waiting}
+        job = next(job for job in waiting if not names & set(job.needs))
+        waiting.remove(job)
+        yield job
+
+
+def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
+    train = partial(trainer(run.config), run.config, run.dir, run.chapter)
+    tasks = {workers.Task(job.name, train, (job,), job.needs): job for job in jobs}
+
+    def tell(finished: list[tuple[workers.Task, float]]) -> None:
+        for task, _ in finished:
+            _say(run, tasks[task], begin)
+
+    workers.side_by_side(list(tasks), run.config.runtime.jobs, tell, _KILLED)
+
+
+def _say(run: Run, job: Job, begin: float) -> None:
+    last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
+    seconds = time.monotonic() - begin
+    said = f"{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)"
+    print(f"\r{said}{training_view.erase()}", flush=True)
+
+
+def _unfinished(run: Run, jobs: list[Job]) -> list[Job]:
+    """Return the jobs to train: those not finished, and those whose inputs will change."""
+    todo: list[Job] = []
+    for job in _in_order(jobs):
+        again = {other.name for other in todo}.intersection(job.needs)
+        card = checkpoint.model_card(run.folder(job.name))
+        if again or card is None or card["digest"] != digest(run, job):
+            todo.append(job)
+        else:
+            checkpoint.drop_states(run.folder(job.name))  # a kill may have left them
+    return todo

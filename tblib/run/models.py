@@ -1,0 +1,130 @@
+"""From a description to a module: which method, starting weights, teachers and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from ..data.clips import UniformClips
+from ..engine import checkpoint, evaluate
+from ..errors import MissingStage
+from ..methods import pretrain, semi
+from ..methods.job import Job
+from ..models import Classifier, backbone
+from ..settings.config import Profile
+from .directory import Run
+from .teacher_cache import Remembered
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a method may be made from: finished teachers and scores of a run.
+
+    Attributes:
+        remember: whether teachers share their answers with other students, see
+            `tblib.run.teacher_cache`.
+    """
+
+    run: Run
+    remember: bool = False
+
+    def teachers(self, names: tuple[str, ...]) -> tuple[nn.Module, ...]:
+        """Load finetuned classifiers."""
+        loaded = [load_classifier(self.run, name) for name in names]
+        if self.remember:
+            loaded = map(Remembered, loaded, (self.run.folder(name) for name in names))
+        return tuple(loaded)
+
+    def score(self, column: str) -> torch.Tensor:
+        """Read a score per row of the video table, `[n]`, see `scores`."""
+        return scores(self.run, column)
+
+
+def build_method(run: Run, job: Job, remember: bool = False) -> nn.Module:
+    """Build a job's method with its starting weights, teachers and scores.
+
+    Args:
+        remember: whether teachers share their answers with other students.
+    """
+    if job.method in pretrain.METHODS:
+        method = pretrain.METHODS[job.method](run.config)
+        if job.init:
+            checkpoint.load_into(method.learner, run.folder(job.init))
+        return method
+    made_by = semi.METHODS[job.method].build
+    method = made_by(run.config, len(run.videos.classes), job, Finished(run, remember))
+    if job.init:
+        checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
+    return method
+
+
+def load_classifier(run: Run, name: str) -> Classifier:
+    """Load a finished classifier, in eval mode on the run's device."""
+    c = run.config.model
+    model = Classifier(backbone(c.backbone, c.precision), len(run.videos.classes))
+    checkpoint.load_into(model, run.folder(name))
+    return model.to(run.device).eval()
+
+
+def scores(run: Run, column: str) -> torch.Tensor:
+    """Read one column of `similarity.csv`: a score in [0, 1] per row of the video table.
+
+    Raises:
+        MissingStage: chapter 5 has not written the file, or not this column.
+    """
+    path = run.dir / "similarity.csv"
+    if not path.is_file():
+        raise MissingStage(f"{path} does not exist; run chapter 5 (05_reweighting) first.")
+    table = pd.read_csv(path)
+    if column not in table:
+        raise MissingStage(
+            f"{path} has no column {column!r}; run chapter 5 (05_reweighting) again."
+        )
+    return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
+
+
+def student_job(config: Profile, variant: str) -> Job:
+    """Describe the student of the finetuned teachers, or one of its ablations.
+
+    Args:
+        variant: `reweighted`, a control score of `reweight.controls`, `random_init` or `kl`.
+    """
+    c = config.student
+    score = "reweighted" if variant in ("random_init", "kl") else variant
+    init = "" if variant == "random_init" or c.init == "random" else f"ssl_{c.init}"
+    return Job(
+        name=f"student_{variant}",
+        method="timebalance",
+        steps=c.steps,
+        seed=config.seed,
+        init=init,
+        teachers=("teacher_invariant", "teacher_distinctive"),
+        score=score,
+        distance="kl" if variant == "kl" else c.distance,
+    )
+
+
+def predict(run: Run, name: str, rows: np.ndarray) -> torch.Tensor:
+    """Test a finished classifier on videos: mean probabilities of evenly spaced clips, `[N, K]`."""
+    return classify(run, load_classifier(run, name), rows, run.config.evaluate.clips)
+
+
+def classify(run: Run, model: Classifier, rows: np.ndarray, n: int) -> torch.Tensor:
+    """Test a classifier on n evenly spaced clips of each video: probabilities `[N, K]`."""
+    c = run.config
+    views = UniformClips(c.finetune.clip.frames, c.finetune.clip.stride, n)
+    clips = evaluate.clip_probabilities(
+        model,
+        run.pool.cache,
+        rows,
+        views,
+        c.data.crop_px,
+        run.device,
+        c.evaluate.batch,
+        workers=c.runtime.workers,
+    )
+    return evaluate.video_probabilities(clips)
