@@ -90,9 +90,9 @@ print(
 )
 
 
-def labels_only(name, steps, init="", pool="labelled"):
+def labels_only(name, steps, init="", **options):
     """Training on labelled clips alone, from a pretraining or from scratch."""
-    return Job(name, "supervised", steps, c.seed, init=init, pool=pool)
+    return Job(name, "supervised", steps, c.seed, init=init, options=options)
 
 
 n = c.student.steps

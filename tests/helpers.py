@@ -14,6 +14,9 @@ from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip
 from tblib.data.loader import Stream
 from tblib.data.pool import Pool
+from tblib.methods import registry
+from tblib.methods.base import Method
+from tblib.methods.job import Given, Job
 from tblib.models import Classifier
 from tblib.settings.profiles import load_profile
 
@@ -87,7 +90,31 @@ class TinyNet(nn.Module):
         return self.layers(x)
 
 
-class TinyMethod(nn.Module):
+class Invented(Given):
+    """Teachers with random weights and scores from 0 to 1, for methods that ask for them."""
+
+    def __init__(self, profile, classes: int, rows: int):
+        super().__init__(profile)
+        self.classes, self.rows = classes, rows
+
+    def teachers(self, names):
+        """Return as many classifiers as there are names."""
+        return tuple(Classifier(self.network(), self.classes) for _ in names)
+
+    def score(self, column):
+        """Return rising scores."""
+        return torch.linspace(0, 1, self.rows)
+
+
+def made(name: str, profile, classes: int = 2, rows: int = 8, seed: int = 0, **options) -> Method:
+    """Build any method from a profile, as a run would, with invented teachers and scores."""
+    torch.manual_seed(seed)
+    job = Job(name, name, 1, 0, teachers=("inv", "dist"), score="s", options=options)
+    given = Invented(profile, classes, rows)
+    return registry.method(name).build(profile, classes, job, given)
+
+
+class TinyMethod(Method):
     """Cross-entropy plus dropout on a tiny network: the smallest method with random numbers."""
 
     def __init__(self, classes: int = 2, poison: int | None = None):

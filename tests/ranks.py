@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 import torch
-from helpers import fake_pool, tiny_profile
+from helpers import fake_pool, made, tiny_profile
 
 from tblib.engine import distributed
 from tblib.engine.loop import Plan, fit
-from tblib.methods import pretrain, semi
-from tblib.models import Backbone, Classifier, backbone
+from tblib.models import Backbone
 
 # In float32 sums of another order are soon other weights: AdamW turns a gradient near zero into a
 # whole step.  In float64 ten steps keep eight digits, unless something is wrong.
@@ -20,24 +19,13 @@ VIDEOS, STEPS = 24, 10
 EVEN = {"clip_order": {"pretrain__slots": 2}}  # batches that two processes can halve
 
 
-def build(name: str):
-    """Build a method from seed 0, for two classes and frozen teachers of other seeds."""
-    config = tiny_profile(**EVEN.get(name, {}))
-    torch.manual_seed(0)
-    if name in pretrain.METHODS:
-        return pretrain.METHODS[name](config)
-    if name == "supervised":
-        return semi.Supervised(config, 2)
-    teachers = tuple(Classifier(backbone("tiny_r3d"), 2) for _ in range(2))
-    return semi.TimeBalance(config, 2, teachers, torch.linspace(0, 1, VIDEOS))
-
-
 def main(folder: Path, names: list[str]) -> None:
     """Train every method for ten steps; the first process leaves its log and weights."""
     distributed.start("cpu")
     for name in names:
+        method = made(name, tiny_profile(**EVEN.get(name, {})), rows=VIDEOS)
         plan = Plan(STEPS, 1e-3, 0.01, 0, folder / name, checkpoint_every=4)
-        learner = fit(build(name).double(), fake_pool(VIDEOS, 8), plan, torch.device("cpu"))
+        learner = fit(method.double(), fake_pool(VIDEOS, 8), plan, torch.device("cpu"))
         if distributed.leads():
             torch.save(learner.state_dict(), folder / name / "final.pt")
     distributed.end()

@@ -21,6 +21,7 @@ from .cache import FrameCache
 from .clips import Views
 from .on_device import Uncut, cut, stack, uncut
 
+UNKNOWN = -1  # the label that stands for none
 EMPTY_POOL = "a pool of videos is empty; lower data.label_fraction or data.val_groups."
 
 
@@ -34,6 +35,11 @@ class Stream:
         views: which frames of a video.
         augment: how each of the V clips is augmented.
         distinct: whether a batch may hold a video twice (contrastive losses must not).
+        labels: whether the batch tells the classes of `train`, as the bound by all labels needs;
+            those of `labelled` are always told, those of `unlabelled` never.
+
+    Raises:
+        ConfigError: labels of unlabelled videos are asked for.
     """
 
     pool: str
@@ -41,15 +47,40 @@ class Stream:
     views: Views
     augment: Augment
     distinct: bool = False
+    labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.labels and self.pool not in ("labelled", "train"):
+            raise ConfigError(f"the labels of the pool {self.pool!r} are not to be known.")
+
+    @property
+    def tells(self) -> bool:
+        """Whether a batch holds labels; where it does not, each is `UNKNOWN`."""
+        return self.labels or self.pool == "labelled"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch on the device: `clips` `[V, B, 3, T, H, W]` in [0, 1], `label` and `row` `[B]`."""
+    """What a method gets to see of a step, on the device.
+
+    Attributes:
+        clips: `[V, B, 3, T, H, W]` in [0, 1], V views of B videos.
+        label: classes `[B]`; `UNKNOWN` in every place outside the labelled pool.
+        row: rows of the video table `[B]`.
+    """
 
     clips: torch.Tensor
     label: torch.Tensor
     row: torch.Tensor
+
+    @classmethod
+    def of(
+        cls, clips: torch.Tensor, label: torch.Tensor | None = None, row: torch.Tensor | None = None
+    ) -> Batch:
+        """Make a batch from anybody's tensors: clips `[B, 3, T, H, W]` or `[V, B, 3, T, H, W]`."""
+        views = clips[None] if clips.dim() == 5 else clips
+        nobody = torch.full(views.shape[1:2], UNKNOWN, device=clips.device)
+        return cls(views, nobody if label is None else label, nobody if row is None else row)
 
 
 def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: bool) -> np.ndarray:
@@ -116,7 +147,8 @@ class ClipSamples(Dataset):
         else:
             views = [augment(video[view], rng) for view in index]
             clips = np.stack(views) if len(views) > 1 else views[0][None]  # one is not copied
-        return clips, int(self.labels[row]), int(row)
+        label = int(self.labels[row]) if self.stream.tells else UNKNOWN
+        return clips, label, int(row)
 
 
 def loader(

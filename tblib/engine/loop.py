@@ -1,7 +1,8 @@
 """The one loop: a method, its streams of clips, and a number of steps.
 
 The loop knows no method by name.  A method says which clips it wants (`streams`), returns named
-losses from one batch of each (`forward`), and keeps what is trained and saved in `learner`.
+losses from one batch of each (`forward`), has what is trained in `learner` and what is kept of it
+in `kept`; `begin` and `after` are called around each step, see `tblib.methods.base`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..errors import Stopped, UserError
 from ..files import append_line, atomic_write
 from ..models import fuse
 from . import checkpoint, distributed, stopping, workers
+from .truth import with_truth
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,17 @@ def learning_rate(step: int, plan: Plan) -> float:
 
 
 def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Module:
-    """Train `method.learner`, resuming from the newest whole state in `plan.folder`.
+    """Train a method's learner, resuming from the newest whole state in `plan.folder`.
 
     Every random choice depends on (seed, step) only, so an interrupted and resumed training ends
     with the same weights as an uninterrupted one on the same CPU and number of threads.
 
     Args:
-        method: a module with `streams`, `forward` and `learner`.
-        videos: a `runs.Pool`: frames, labels and the rows of each pool.
+        method: see `tblib.methods.base.Method`.
+        videos: a `data.pool.Pool`: frames, labels and the rows of each pool.
 
     Returns:
-        The trained learner, in eval mode.
+        The network that the method keeps, in eval mode.
 
     Raises:
         UserError: the loss or its gradient became infinite or not a number; the last state is kept.
@@ -94,20 +96,23 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
             torch.manual_seed(plan.seed * 1_000_003 + step)
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(step, plan)
+            method.begin(step, plan.steps)
             values = forward(**batches)
             optimiser.zero_grad(set_to_none=True)
             values["loss"].backward()
             _check(values["loss"], method.learner, step, batches, plan)
             optimiser.step()
+            method.after(step)
+            values = with_truth(values, batches, videos.labels)
             log.add(step, values, last=step == plan.steps - 1)
             _after(step + 1, method, optimiser, log, plan)
-    return method.learner.eval()
+    return method.kept.eval()
 
 
 def _after(step: int, method: nn.Module, optimiser, log: _Log, plan: Plan) -> None:
     """Watch, save, stop: whatever is due after `step` steps."""
     if plan.watch_every and step % plan.watch_every == 0 and distributed.leads():
-        plan.watch(step, method.learner.eval())
+        plan.watch(step, method.kept.eval())
         method.train()
     if step == plan.steps:
         return
@@ -151,7 +156,7 @@ def _save(method, optimiser, log: _Log, plan: Plan, step: int) -> None:
     if not distributed.leads():
         return
     state = {
-        "learner": method.learner.state_dict(),
+        "method": _changing(method),
         "optimiser": optimiser.state_dict(),
         "step": step,
         "pending": log.pending,
@@ -159,12 +164,19 @@ def _save(method, optimiser, log: _Log, plan: Plan, step: int) -> None:
     checkpoint.save_state(plan.folder, step, state)
 
 
+def _changing(method) -> dict[str, Tensor]:
+    """Return all that a method needs to go on: every part that is not frozen."""
+    frozen = tuple(f"{name}." for name in method.frozen)
+    return {k: v for k, v in method.state_dict().items() if not k.startswith(frozen)}
+
+
 def _resume(method, optimiser, plan: Plan) -> tuple[int, list]:
     """Load the newest whole state; return the next step and the values not yet in the log."""
     state = checkpoint.latest_state(plan.folder)
     if state is None:
         return 0, []
-    method.learner.load_state_dict(state["learner"])
+    left_out = method.load_state_dict(state["method"], strict=False).missing_keys
+    assert not _changing(method).keys() & set(left_out), "a part is neither saved nor frozen"
     optimiser.load_state_dict(state["optimiser"])
     return state["step"], state["pending"]
 
@@ -183,10 +195,16 @@ class _Log:
         """Remember the values; write their mean when it is time."""
         self.pending.append({name: value.detach() for name, value in values.items()})
         if (step + 1) % self.every == 0 or last:
-            mean = {k: float(np.mean([float(v[k]) for v in self.pending])) for k in self.pending[0]}
+            mean = {name: _mean([float(v[name]) for v in self.pending]) for name in self.pending[0]}
             self.pending.clear()
             if distributed.leads():
                 append_line(self.path, json.dumps({"step": step + 1, **mean}))
+
+
+def _mean(values: list[float]) -> float | None:
+    """Average what is known: a share of nothing is NaN, and null in the log if all of them are."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else None
 
 
 def read_log(path: Path) -> list[dict]:

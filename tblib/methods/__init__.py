@@ -9,3 +9,5 @@ from . import losses as losses
 from . import pretrain as pretrain
 from . import reweight as reweight
 from . import semi as semi
+from .semi import Supervised as Supervised
+from .semi import TimeBalance as TimeBalance

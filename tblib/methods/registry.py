@@ -1,46 +1,52 @@
-"""What the program asks of a method before it is built: settings, clips per step, helpers."""
+"""Every method by its name, and what the program asks of one before it is built."""
 
 from __future__ import annotations
 
 from ..errors import ConfigError
 from ..settings.config import Profile
 from . import pretrain, semi
+from .base import Method
+from .job import Given, Job
+
+METHODS: dict[str, type[Method]] = {**pretrain.METHODS, **semi.METHODS}
 
 
-def sections(method: str) -> tuple[str, ...]:
-    """Sections of the profile a method reads; the first has its learning rate and weight decay.
-
-    Beside these every method reads `data` and `model`.
+def method(name: str) -> type[Method]:
+    """Return the class of a method.
 
     Raises:
         ConfigError: no method of that name.
     """
-    return _classifier(method).sections if not _pretrains(method) else ("pretrain",)
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}; the shelves have {', '.join(METHODS)}.")
+    return METHODS[name]
 
 
-def clips_per_step(profile: Profile, method: str) -> int:
+def fresh(name: str, profile: Profile, classes: int = 2, **options) -> Method:
+    """Build a method that needs no finished model, with its first weights, from torch's seed."""
+    job = Job(name, name, steps=1, seed=profile.seed, options=options)
+    return method(name).build(profile, classes, job, Given(profile))
+
+
+def sections(name: str) -> tuple[str, ...]:
+    """Sections of the profile a method reads; the first has its learning rate and weight decay.
+
+    Beside these every method reads `data` and `model`.
+    """
+    return method(name).sections
+
+
+def clips_per_step(profile: Profile, name: str) -> int:
     """Clips that a method trains on in a step."""
-    if _pretrains(method):
-        return profile.pretrain.clips_per_step
-    return _classifier(method).clips_per_step(profile)
+    return method(name).clips_per_step(profile)
 
 
-def frames(profile: Profile, method: str) -> int:
+def frames(profile: Profile, name: str) -> int:
     """Frames of each clip that a method trains on."""
-    return (profile.pretrain if _pretrains(method) else profile.finetune).clip.frames
+    pretrains = name in pretrain.METHODS
+    return (profile.pretrain if pretrains else profile.finetune).clip.frames
 
 
-def helpers(method: str) -> int:
+def helpers(name: str) -> int:
     """Frozen networks that see every clip of a step beside the one that learns."""
-    return 0 if _pretrains(method) else _classifier(method).helpers
-
-
-def _pretrains(method: str) -> bool:
-    return method in pretrain.METHODS
-
-
-def _classifier(method: str) -> type:
-    if method not in semi.METHODS:
-        known = ", ".join([*pretrain.METHODS, *semi.METHODS])
-        raise ConfigError(f"there is no method {method!r}; the shelves have {known}.")
-    return semi.METHODS[method]
+    return method(name).helpers

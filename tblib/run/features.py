@@ -10,8 +10,9 @@ from ..data.augment import Augment
 from ..data.clips import SparseDense, UniformClips
 from ..data.loader import ClipSamples, Stream, collate, to_device
 from ..engine import checkpoint, evaluate
+from ..methods.job import Job
 from ..methods.pretrain.contrast import Encoder
-from ..models import pool
+from ..models import pool, starting_backbone
 from .directory import Run
 
 
@@ -25,8 +26,9 @@ def load_encoder(run: Run, name: str, projected: bool = False) -> tuple[Encoder,
     Returns:
         The encoder, and what comes after its pooled backbone feature: the head, or nothing.
     """
-    torch.manual_seed(run.config.seed)
-    encoder = Encoder(run.config)
+    c = run.config
+    torch.manual_seed(Job("untrained", "joint", 0, c.seed).weights_seed)
+    encoder = Encoder(starting_backbone(c.model), c.pretrain.dim)
     if name and projected:
         checkpoint.load_into(encoder, run.folder(name))
     elif name:  # not every pretraining has a projection head

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import nn
 
 from .. import reprs
 from ..engine import checkpoint, distributed, stopping, workers
@@ -24,6 +23,7 @@ from ..engine.loop import Plan, fit, read_log
 from ..errors import MissingStage
 from ..files import atomic_write, held, sweep
 from ..methods import registry
+from ..methods.base import Method
 from ..methods.job import Job
 from ..models import Classifier
 from ..settings.config import Profile
@@ -100,24 +100,23 @@ def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
         sweep(place)
     distributed.wait()
     device, began = run.device, time.monotonic()
-    torch.manual_seed(job.seed)
     method = build_method(run, job, remember)
-    learner = fit(method, run.pool, _plan(run, job, method), device)
+    kept = fit(method, run.pool, _plan(run, job, method), device)
     if not distributed.leads():
         return
     for teacher in method.teachers if remember and job.teachers else ():
         teacher.save()
     card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
-    checkpoint.save_model(place, learner.state_dict(), card)
+    checkpoint.save_model(place, kept.state_dict(), card)
     checkpoint.drop_states(place)
 
 
-def _plan(run: Run, job: Job, method: nn.Module) -> Plan:
+def _plan(run: Run, job: Job, method: Method) -> Plan:
     c, place = run.config, run.folder(job.name)
     o = getattr(c, registry.sections(job.method)[0])
     return Plan(
         steps=job.steps,
-        lr=o.lr * getattr(method, "rate", 1.0),
+        lr=o.lr * method.rate,
         weight_decay=o.weight_decay,
         seed=job.seed,
         folder=place,

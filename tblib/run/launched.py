@@ -24,7 +24,7 @@ def join(note: Path) -> None:
         UserError: the training failed, or another process is busy with it.
     """
     told = read_json(note)
-    config, job = Profile.model_validate(told["profile"]), _job(told["job"])
+    config, job = Profile.model_validate(told["profile"]), Job(**told["job"])
     distributed.start(config.runtime.device)
     try:
         with FileLock(note.with_suffix(f".{distributed.rank()}.lock"), timeout=PATIENCE):
@@ -40,5 +40,3 @@ def join(note: Path) -> None:
     distributed.end()
 
 
-def _job(values: dict) -> Job:
-    return Job(**values | {"teachers": tuple(values["teachers"])})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import torch
@@ -12,25 +10,40 @@ from torch import nn
 from ..data.clips import UniformClips
 from ..engine import checkpoint, evaluate
 from ..errors import MissingStage
-from ..methods import pretrain, semi
-from ..methods.job import Job
-from ..models import Classifier, backbone
+from ..methods import registry
+from ..methods.base import Method
+from ..methods.job import Given, Job
+from ..models import Backbone, Classifier, backbone
 from ..settings.config import Profile
 from .directory import Run
 from .teacher_cache import Remembered
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What a method may be made from: finished teachers and scores of a run.
+class Finished(Given):
+    """What a method may be made from: finished models and scores of a run.
 
-    Attributes:
+    Args:
+        init: model whose weights the job starts from, "" for random ones.
         remember: whether teachers share their answers with other students, see
             `tblib.run.teacher_cache`.
     """
 
-    run: Run
-    remember: bool = False
+    def __init__(self, run: Run, init: str = "", remember: bool = False):
+        super().__init__(run.config)
+        self.run, self.init, self.remember = run, init, remember
+
+    def network(self) -> Backbone:
+        """Return a backbone with the weights that the job starts from."""
+        net = super().network()
+        if self.init:
+            checkpoint.load_into(net, self.run.folder(self.init), "backbone")
+        return net
+
+    def encoder(self, whole: nn.Module) -> nn.Module:
+        """Return a pretraining's network with the weights of the one that the job starts from."""
+        if self.init:
+            checkpoint.load_into(whole, self.run.folder(self.init))
+        return whole
 
     def teachers(self, names: tuple[str, ...]) -> tuple[nn.Module, ...]:
         """Load finetuned classifiers."""
@@ -44,22 +57,17 @@ class Finished:
         return scores(self.run, column)
 
 
-def build_method(run: Run, job: Job, remember: bool = False) -> nn.Module:
+def build_method(run: Run, job: Job, remember: bool = False) -> Method:
     """Build a job's method with its starting weights, teachers and scores.
+
+    What is drawn at random depends on the job's name and seed alone.
 
     Args:
         remember: whether teachers share their answers with other students.
     """
-    if job.method in pretrain.METHODS:
-        method = pretrain.METHODS[job.method](run.config)
-        if job.init:
-            checkpoint.load_into(method.learner, run.folder(job.init))
-        return method
-    made_by = semi.METHODS[job.method].build
-    method = made_by(run.config, len(run.videos.classes), job, Finished(run, remember))
-    if job.init:
-        checkpoint.load_into(method.learner.backbone, run.folder(job.init), "backbone")
-    return method
+    torch.manual_seed(job.weights_seed)
+    given = Finished(run, job.init, remember)
+    return registry.method(job.method).build(run.config, len(run.videos.classes), job, given)
 
 
 def load_classifier(run: Run, name: str) -> Classifier:
@@ -104,7 +112,7 @@ def student_job(config: Profile, variant: str) -> Job:
         init=init,
         teachers=("teacher_invariant", "teacher_distinctive"),
         score=score,
-        distance="kl" if variant == "kl" else c.distance,
+        options={"distance": "kl"} if variant == "kl" else {},
     )
 
 

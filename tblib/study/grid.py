@@ -46,7 +46,7 @@ def pretrainings(c: Profile, group: str) -> list[Job]:
 def cells(c: Profile, group: str) -> list[Cell]:
     """List the cells of one group, see `config.Study.groups`."""
     return {
-        "bound": lambda c: [_labels_only(c, "all_labels", "ssl_joint", "train")],
+        "bound": lambda c: [_labels_only(c, "all_labels", "ssl_joint", pool="train")],
         "main": _main,
         "controls": lambda c: _students(c, "constant", "shuffled", "inverted", "oracle"),
         "combinations": _combinations,
@@ -57,14 +57,15 @@ def cells(c: Profile, group: str) -> list[Cell]:
     }[group](c)
 
 
-def _labels_only(c: Profile, name: str, init: str = "", pool: str = "labelled") -> Cell:
+def _labels_only(c: Profile, name: str, init: str = "", **options: str) -> Cell:
     """Cross-entropy alone, for as many steps as the students it is compared with."""
     job = {
         "scratch": "supervised_scratch",
         "ssl": "supervised_ssl",
         "all_labels": "supervised_full",
     }
-    return Cell(name, Job(job[name], "supervised", c.student.steps, c.seed, init, pool))
+    seen = Job(job[name], "supervised", c.student.steps, c.seed, init, options=options)
+    return Cell(name, seen)
 
 
 def _teacher(c: Profile, kind: str) -> Cell:
@@ -164,5 +165,5 @@ def _definitions(c: Profile) -> list[Cell]:
 def _distillation(c: Profile) -> list[Cell]:
     kl = student_job(c, "kl")
     job = student_job(c, "reweighted")
-    name = "student_unlabelled_only"
-    return [Cell("student_kl", kl), Cell(name, replace(job, name=name, distil="unlabelled"))]
+    name, options = "student_unlabelled_only", {"weight_labelled": 0.0}
+    return [Cell("student_kl", kl), Cell(name, replace(job, name=name, options=options))]

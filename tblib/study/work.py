@@ -17,7 +17,7 @@ from ..engine.loop import read_log
 from ..files import read_json, write_json
 from ..methods import registry, reweight
 from ..methods.job import Job
-from ..methods.pretrain.clip_order import ClipOrder, order_accuracy
+from ..methods.pretrain.clip_order import order_accuracy
 from ..methods.semi import METHODS as CLASSIFIERS
 from ..run.directory import Run, open_run
 from ..run.features import features, time_retrieval
@@ -99,7 +99,7 @@ def probe(run: Run, name: str) -> dict:
 
 def _order_accuracy(run: Run, name: str) -> float:
     """Ask the pretext question of test videos: orders of three clips, percent; chance is 1/6."""
-    method = ClipOrder(run.config)
+    method = registry.fresh("clip_order", run.config)
     checkpoint.load_into(method.learner, run.folder(name))
     return order_accuracy(method, run.pool.cache, run.pool.rows("test"), run.device)
 

@@ -6,15 +6,24 @@ import torch
 from helpers import FakeCache
 
 from tblib.data.augment import Augment
-from tblib.data.clips import RandomClip, SparseDense
-from tblib.data.loader import ClipSamples, Stream, loader, rows_of_step, to_device, to_input
+from tblib.data.clips import RandomClip, SparseDense, UniformClips
+from tblib.data.loader import (
+    UNKNOWN,
+    ClipSamples,
+    Stream,
+    loader,
+    rows_of_step,
+    to_device,
+    to_input,
+)
 from tblib.errors import ConfigError
 
 ROWS = np.arange(3, 10)
 
 
-def samples(seed=1, batch=3, views=None, distinct=True):
-    stream = Stream("train", batch, views or RandomClip(4, 2), Augment(16, erase=0.5), distinct)
+def samples(seed=1, batch=3, views=None, distinct=True, pool="train", labels=False):
+    views, augment = views or RandomClip(4, 2), Augment(16, erase=0.5)
+    stream = Stream(pool, batch, views, augment, distinct, labels)
     return ClipSamples(FakeCache(10), np.arange(10) % 4, stream, seed)
 
 
@@ -46,8 +55,19 @@ def test_samples_are_labelled_and_shaped_as_promised():
     clips, label, row = batches(views=SparseDense(4, 2, 4))[0]
     assert clips.shape == (3, 10, 4, 16, 16, 3)
     assert clips.dtype == torch.uint8
-    assert label.tolist() == [int(r) % 4 for r in row]
+    assert label.tolist() == [UNKNOWN] * 3, "the pool `train` does not tell its classes"
     assert set(row.tolist()) <= set(ROWS.tolist())
+
+
+@pytest.mark.parametrize("pool, labels", [("labelled", False), ("train", True)])
+def test_labels_are_told_where_they_may_be_known(pool, labels):
+    _, label, row = batches(pool=pool, labels=labels)[0]
+    assert label.tolist() == [int(r) % 4 for r in row]
+
+
+def test_labels_of_unlabelled_videos_cannot_be_asked_for():
+    with pytest.raises(ConfigError, match="'unlabelled' are not to be known"):
+        Stream("unlabelled", 2, UniformClips(4, 1, 1), Augment(16), labels=True)
 
 
 def test_the_same_video_gets_new_augmentation_at_every_step_and_position():

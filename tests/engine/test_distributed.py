@@ -17,8 +17,8 @@ from tblib.data.loader import ClipSamples, loader
 from tblib.engine import checkpoint, distributed
 from tblib.engine.loop import read_log
 from tblib.errors import ConfigError, Stopped
+from tblib.methods import registry
 from tblib.methods.job import Job
-from tblib.methods.pretrain import METHODS
 from tblib.run.directory import open_run
 from tblib.run.jobs import run_jobs
 
@@ -67,7 +67,7 @@ def test_only_the_first_process_saves_states(pair):
 
 
 def test_alone_everything_is_handed_back_unchanged():
-    method, z = METHODS["invariant"](tiny_profile()), torch.rand(2, 3)
+    method, z = registry.fresh("invariant", tiny_profile()), torch.rand(2, 3)
     kinds = [type(module) for module in method.modules()]
     distributed.share(method)
     assert [type(module) for module in method.modules()] == kinds
@@ -77,7 +77,7 @@ def test_alone_everything_is_handed_back_unchanged():
 
 
 def test_parts_make_up_the_batch_and_uneven_batches_are_refused(monkeypatch):
-    pool, stream = fake_pool(8), METHODS["invariant"](tiny_profile()).streams()["videos"]
+    pool, stream = fake_pool(8), registry.fresh("invariant", tiny_profile()).streams()["videos"]
     whole = loader(ClipSamples(pool.cache, pool.labels, stream, 0), pool.rows("train"), 0, 2)
     assert distributed.own_part(whole) is whole
     monkeypatch.setattr(distributed, "size", lambda: 2)

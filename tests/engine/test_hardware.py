@@ -9,9 +9,9 @@ import pytest
 SCRIPT = """
 import resource, sys
 import torch
-from tblib import runtime
+from tblib.engine import hardware
 if sys.argv[1] == "keep":
-    runtime.keep_freed_memory()
+    hardware.keep_freed_memory()
 for _ in range(3):
     torch.empty(2**23).fill_(1.0)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import TinyMethod, fake_pool, same_weights, tiny_profile
+from helpers import TinyMethod, fake_pool, made, same_weights, tiny_profile
 
 from tblib.engine.loop import Plan, fit, learning_rate, read_log
 from tblib.errors import DataError, UserError
-from tblib.methods import semi
-from tblib.models import Classifier, backbone
 
 CPU = torch.device("cpu")
 TESTS = Path(__file__).parents[1]
@@ -26,7 +24,7 @@ import sys, time
 from pathlib import Path
 import torch
 from helpers import TinyMethod, fake_pool
-from tblib import train
+from tblib.engine import loop
 
 folder, pause = Path(sys.argv[1]), float(sys.argv[2])
 method = TinyMethod()
@@ -36,8 +34,8 @@ def slow(**batches):
         time.sleep(pause)
     return real(**batches)
 method.forward = slow
-plan = train.Plan(40, 1e-2, 0.1, 0, folder, 4)
-learner = train.fit(method, fake_pool(8), plan, torch.device("cpu"))
+plan = loop.Plan(40, 1e-2, 0.1, 0, folder, 4)
+learner = loop.fit(method, fake_pool(8), plan, torch.device("cpu"))
 torch.save(learner.state_dict(), folder / "final.pt")
 """
 
@@ -249,7 +247,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 from helpers import TinyMethod, fake_pool
-from test_train import Failing, fit, plan
+from test_loop import Failing, fit, plan
 
 kept = []
 try:
@@ -262,7 +260,7 @@ except ValueError as error:
 
 def test_a_program_ends_although_an_error_keeps_its_loaders_alive(tmp_path):
     """Loaders are deaf to the request to stop with which Python waits for them at its end."""
-    paths = os.pathsep.join(map(str, (TESTS, TESTS.parent)))
+    paths = os.pathsep.join(map(str, (TESTS, TESTS / "engine", TESTS.parent)))
     line = [sys.executable, "-c", ENDING, str(tmp_path)]
     subprocess.run(line, env=os.environ | {"PYTHONPATH": paths}, timeout=300, check=True)
 
@@ -277,14 +275,7 @@ def test_a_compiled_training_is_the_same_training(tmp_path, monkeypatch, name):
         return graph.forward
 
     def trained(compile):
-        torch.manual_seed(0)
-        config = tiny_profile(model__precision="auto")
-        teachers = tuple(Classifier(backbone("tiny_r3d", "auto"), 2) for _ in range(2))
-        method = (
-            semi.Supervised(config, 2)
-            if name == "supervised"
-            else semi.TimeBalance(config, 2, teachers, torch.linspace(0, 1, 8))
-        )
+        method = made(name, tiny_profile(model__precision="auto"))
         folder = tmp_path / str(compile)
         return fit(method, fake_pool(8), plan(folder, 3, lr=1e-3, compile=compile), CPU)
 

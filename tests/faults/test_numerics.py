@@ -51,7 +51,7 @@ def test_it_stops_at_that_step_and_the_states_before_are_good(tmp_path, where, v
         fit(method, fake_pool(8), plan(folder), CPU)
     state = checkpoint.latest_state(folder)
     assert state["step"] == 4
-    assert all(torch.isfinite(tensor).all() for tensor in state["learner"].values())
+    assert all(torch.isfinite(tensor).all() for tensor in state["method"].values())
     again = fit(TinyMethod(), fake_pool(8), plan(folder), CPU).state_dict()
     assert same_weights(whole, again), "without the fault, the same command ends right"
 

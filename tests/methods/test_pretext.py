@@ -26,7 +26,7 @@ from tblib.data.pool import Pool
 from tblib.engine import checkpoint
 from tblib.engine.loop import Plan, fit, read_log
 from tblib.errors import CheckpointError, ConfigError
-from tblib.methods import losses
+from tblib.methods import losses, registry
 from tblib.methods.job import Job
 from tblib.methods.pretrain import METHODS
 from tblib.methods.pretrain.clip_order import ORDERS, order_accuracy, shuffled
@@ -45,7 +45,7 @@ LENGTHS = st.integers(1, 400)
 
 def method(name, **overrides):
     torch.manual_seed(0)
-    return METHODS[name](tiny_profile(**{"pretrain__batch": 2} | overrides))
+    return registry.fresh(name, tiny_profile(**{"pretrain__batch": 2} | overrides))
 
 
 def rng(seed=0):
@@ -219,7 +219,7 @@ def test_every_method_encodes_as_many_clips_a_step(profile):
     assert budget == config.pretrain.batch * 10
     clips = {}
     for name in NAMES:
-        streams = METHODS[name](config).streams().values()
+        streams = registry.fresh(name, config).streams().values()
         frames = [s.batch * s.views.indices(90, rng()).size for s in streams]
         clips[name] = sum(frames) / config.pretrain.clip.frames
     assert clips["cvrl"] == budget
@@ -240,7 +240,7 @@ def test_streams_follow_their_cards():
 def test_the_smoke_pool_holds_the_distinct_videos_cvrl_asks_for():
     c = load_profile("smoke")
     videos = len(c.data.classes) * c.sticks.train_groups * c.sticks.clips_per_group
-    assert METHODS["cvrl"](c).streams()["videos"].batch <= videos
+    assert registry.fresh("cvrl", c).streams()["videos"].batch <= videos
 
 
 def test_longer_clips_leave_fewer_speeds_and_too_long_ones_are_refused():
@@ -408,7 +408,7 @@ def test_finetuning_and_features_start_from_any_pretraining(name, tmp_path, tiny
     monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
     config = tiny_profile(data__dataset="ucf101", data__root=str(tiny_root), pretrain__batch=2)
     run = open_run(config, tmp_path / "run", 1)
-    net = METHODS[name](config).learner
+    net = registry.fresh(name, config).learner
     checkpoint.save_model(run.folder("ssl"), net.state_dict(), {})
     tuned = build_method(run, Job("b", "supervised", 1, 0, init="ssl"))
     assert same_weights(net.backbone.state_dict(), tuned.learner.backbone.state_dict())

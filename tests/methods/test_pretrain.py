@@ -8,7 +8,7 @@ from helpers import FakeCache, fake_pool, tiny_profile
 from tblib.data.clips import SparseDense
 from tblib.data.loader import Batch, ClipSamples, loader, to_device
 from tblib.engine.loop import Plan, fit, read_log
-from tblib.methods import losses
+from tblib.methods import losses, registry
 from tblib.methods.pretrain import METHODS
 from tblib.models import pool, time_slots
 
@@ -18,7 +18,7 @@ PARTS = {"invariant": {"ic"}, "distinctive": {"ll", "gl"}, "joint": {"ic", "ll",
 
 def method(name="joint", **overrides):
     torch.manual_seed(0)
-    return METHODS[name](tiny_profile(**overrides))
+    return registry.fresh(name, tiny_profile(**overrides))
 
 
 def random_batch(seed=1, videos=B):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from helpers import TINY, fake_pool, same_weights, tiny_profile
+from helpers import TINY, fake_pool, made, same_weights, tiny_profile
 from torch.nn.functional import cross_entropy
 
 from tblib.data.loader import Batch
@@ -24,10 +24,8 @@ def classifier(seed):
     return Classifier(backbone("tiny_r3d"), K)
 
 
-def time_balance(score=SCORE, **overrides):
-    teachers = classifier(1), classifier(2)
-    torch.manual_seed(3)
-    return TimeBalance(tiny_profile(**overrides), K, teachers, score)
+def time_balance(score=SCORE, **options):
+    return TimeBalance(classifier(3), (classifier(1), classifier(2)), score, **options)
 
 
 def batch(rows, seed=0):
@@ -47,12 +45,10 @@ def test_the_shelf():
 
 def test_the_clips_of_a_step_are_those_of_its_streams():
     profile = tiny_profile(student__batch_labelled=3, student__batch_unlabelled=4)
-    methods = {"timebalance": time_balance(), "supervised": Supervised(profile, K)}
-    methods["timebalance"].options = profile.student
-    for name, method in methods.items():
-        asked = sum(stream.batch for stream in method.streams().values())
+    for name in METHODS:
+        asked = sum(stream.batch for stream in made(name, profile).streams().values())
         assert registry.clips_per_step(profile, name) == asked
-    assert registry.helpers("timebalance") == len(methods["timebalance"].teachers)
+    assert registry.helpers("timebalance") == len(time_balance().teachers)
     assert registry.sections("joint") == ("pretrain",) and registry.helpers("joint") == 0
 
 
@@ -101,9 +97,8 @@ def test_extreme_scores_give_one_teacher_exactly(s, teacher):
 
 @pytest.mark.parametrize("distance", ["l2", "kl"])
 def test_the_loss_by_hand(distance):
-    model = time_balance(
-        student__distance=distance, student__weight_labelled=0.7, student__weight_unlabelled=1.3
-    ).eval()
+    weights = {"weight_labelled": 0.7, "weight_unlabelled": 1.3}
+    model = time_balance(distance=distance, **weights).eval()
     labelled, unlabelled = batch([4, 1, 2]), batch([0, 3], seed=1)
     values = model(labelled, unlabelled)
     parts = []
@@ -141,18 +136,17 @@ def test_labels_of_unlabelled_videos_have_no_influence():
 def test_streams_name_their_pools_and_sizes():
     overrides = {"student.batch_labelled": 3, "student.batch_unlabelled": 5}
     profile = load_profile("smoke", TINY | overrides)
-    streams = TimeBalance(profile, K, (classifier(1), classifier(2)), SCORE).streams()
+    streams = made("timebalance", profile).streams()
     assert {name: (s.pool, s.batch) for name, s in streams.items()} == {
         "labelled": ("labelled", 3),
         "unlabelled": ("unlabelled", 5),
     }
-    (stream,) = Supervised(profile, K, "train").streams().values()
-    assert (stream.pool, stream.batch) == ("train", 4)
+    (stream,) = made("supervised", profile, pool="train").streams().values()
+    assert (stream.pool, stream.batch, stream.tells) == ("train", 4, True)
 
 
 def test_supervised_loss_is_the_cross_entropy():
-    torch.manual_seed(0)
-    model, labelled = Supervised(tiny_profile(), K).eval(), batch([0, 1, 2, 4])
+    model, labelled = Supervised(classifier(0)).eval(), batch([0, 1, 2, 4])
     logits, values = model.learner(labelled.clips[0]), model(labelled)
     torch.testing.assert_close(values["loss"], cross_entropy(logits, labelled.label))
     right = (logits.argmax(1) == labelled.label).float().mean()
@@ -161,7 +155,7 @@ def test_supervised_loss_is_the_cross_entropy():
 
 def test_a_student_can_learn_from_its_teachers_alone():
     """Without labels in the loss, distillation pulls the student to the mixture."""
-    model = time_balance(student__weight_labelled=0.0).train()
+    model = time_balance(weight_labelled=0.0).train()
     unlabelled = batch(range(6))
     optimiser = torch.optim.Adam(model.learner.parameters(), 3e-3)
     losses = []

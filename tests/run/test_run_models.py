@@ -6,7 +6,7 @@ import torch
 from helpers import same_weights, tiny_profile
 
 from tblib.engine import checkpoint
-from tblib.methods import pretrain
+from tblib.methods import registry
 from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
 from tblib.run.directory import open_run
@@ -21,7 +21,7 @@ def run(tmp_path, tiny_root, monkeypatch):
     config = tiny_profile(data__dataset="ucf101", data__root=str(tiny_root))
     run = open_run(config, tmp_path / "run", 1)
     torch.manual_seed(1)
-    encoder = pretrain.METHODS["joint"](config).learner
+    encoder = registry.fresh("joint", config).learner
     checkpoint.save_model(run.folder("ssl_joint"), encoder.state_dict(), {})
     classifier = Classifier(backbone("tiny_r3d"), 2)
     checkpoint.save_model(run.folder("teacher"), classifier.state_dict(), {})
@@ -38,8 +38,9 @@ def test_a_control_differs_from_the_method_in_its_score_only(variant):
 
 def test_random_init_and_kl_change_nothing_but_that():
     random, kl = (student_job(tiny_profile(), name) for name in ("random_init", "kl"))
-    assert (random.init, random.score, random.distance) == ("", "reweighted", "l2")
-    assert (kl.init, kl.score, kl.distance) == ("ssl_joint", "reweighted", "kl")
+    assert (random.init, random.score, random.options) == ("", "reweighted", ())
+    assert (kl.init, kl.score) == ("ssl_joint", "reweighted")
+    assert kl.options == (("distance", "kl"),)
     assert student_job(tiny_profile(student__init="random"), "reweighted").init == ""
 
 

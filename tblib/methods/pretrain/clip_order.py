@@ -14,13 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ...data.augment import Augment, centre_crop
+from ...data.augment import centre_crop
 from ...data.cache import FrameCache
 from ...data.clips import ClipTuple
 from ...data.loader import Batch, Stream, to_input
 from ...engine.distributed import gather
-from ...models import pool, starting_backbone
+from ...models import pool
 from ...settings.config import Profile
+from ..base import WITHOUT_BOX, Pretraining, Sampling, share_right
+from ..job import Given, Job
 
 ORDERS = torch.tensor(list(permutations(range(3))))  # [6, 3]: which clip is shown 1st, 2nd, 3rd
 PAIRS = ((0, 1), (0, 2), (1, 2))
@@ -46,27 +48,37 @@ class OrderNetwork(nn.Module):
         return self.order(torch.cat(pairs, dim=1))
 
 
-class ClipOrder(nn.Module):
+class ClipOrder(Pretraining):
     """Prediction of the order of three clips that share crop and colours.
 
-    Attributes:
-        rate: multiplies the profile's learning rate; classification needs less than contrast.
+    Args:
+        learner: backbone and the head that compares clips.
+        batch: B, videos of a step, three clips each.
+        sampling: of a clip; the three are augmented as one.
     """
 
-    rate = 0.2
+    rate = 0.2  # classification needs less than contrast
 
-    def __init__(self, profile: Profile):
+    def __init__(
+        self,
+        learner: OrderNetwork,
+        batch: int = 53,
+        sampling: Sampling = WITHOUT_BOX,
+    ):
         super().__init__()
-        self.options = profile.pretrain
-        self.learner = OrderNetwork(starting_backbone(profile.model))
-        self.px = profile.data.crop_px
-        self.views = ClipTuple(self.options.clip.frames, self.options.clip.stride)
+        self.learner, self.batch, self.sampling = learner, batch, sampling
+        self.views = ClipTuple(sampling.frames, sampling.stride)
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> ClipOrder:
+        """Make the method that a job describes."""
+        o = profile.pretrain
+        learner = given.encoder(OrderNetwork(given.network()))
+        return cls(learner, o.clips_per_step // 3, Sampling.of(o, profile, erase=0.0))
 
     def streams(self) -> dict[str, Stream]:
         """Ask for training videos in long views of three clips, augmented as one."""
-        o = self.options
-        augment = Augment(self.px, o.crop_min, o.jitter)
-        return {"videos": Stream("train", o.clips_per_step // 3, self.views, augment)}
+        return {"videos": Stream("train", self.batch, self.views, self.sampling.augment())}
 
     def forward(self, videos: Batch) -> dict[str, Tensor]:
         """Return the `loss` and `right`, the share of orders recognised.
@@ -77,8 +89,7 @@ class ClipOrder(nn.Module):
         features = gather(self.learner.features(videos.clips[0]))
         order = torch.randint(len(ORDERS), features.shape[:1]).to(features.device)
         logits = self.learner(shuffled(features, order))
-        right = (logits.argmax(1) == order).float().mean()
-        return {"loss": cross_entropy(logits, order), "right": right}
+        return {"loss": cross_entropy(logits, order), "right": share_right(logits, order)}
 
 
 def shuffled(features: Tensor, order: Tensor) -> Tensor:
@@ -101,7 +112,7 @@ def order_accuracy(
     right = []
     for row in rows:
         video, rng = cache[row], np.random.default_rng([seed, int(row)])
-        view = centre_crop(video[method.views.indices(len(video), rng)[0]], method.px)
+        view = centre_crop(video[method.views.indices(len(video), rng)[0]], method.sampling.px)
         features = method.learner.features(to_input(torch.from_numpy(view)[None].to(device)))
         logits = method.learner(shuffled(features.expand(len(order), -1, -1), order))
         right.append((logits.argmax(1) == order).float().mean())

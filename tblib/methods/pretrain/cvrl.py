@@ -9,43 +9,57 @@ those of the package's other contrastive methods; there is no blur and no solari
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ...data.augment import Augment
 from ...data.clips import ClipPair
 from ...data.loader import Batch, Stream
 from ...engine.distributed import gather
 from ...models import pool
 from ...settings.config import Profile
 from .. import losses
+from ..base import PRETRAINING, Pretraining, Sampling
+from ..job import Given, Job
 from .contrast import Encoder
 
 
-class CVRL(nn.Module):
+class CVRL(Pretraining):
     """Contrast of two clips a video, each augmented on its own.
 
-    Attributes:
-        rate: multiplies the profile's learning rate.
+    Args:
+        learner: backbone and projection head.
+        batch: B, videos of a step, two clips each.
+        temperature: of NT-Xent.
+        sampling: how clips are cut and augmented.
     """
 
-    rate = 1.0
-
-    def __init__(self, profile: Profile):
+    def __init__(
+        self,
+        learner: Encoder,
+        batch: int = 80,
+        temperature: float = 0.1,
+        sampling: Sampling = PRETRAINING,
+    ):
         super().__init__()
-        self.options = profile.pretrain
-        self.learner = Encoder(profile)
-        self.px = profile.data.crop_px
+        self.learner, self.batch, self.sampling = learner, batch, sampling
+        self.temperature = temperature
 
-    def streams(self) -> dict[str, Stream]:
-        """Ask for distinct training videos, as many as the step has pairs of clips.
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> CVRL:
+        """Make the method that a job describes.
 
-        Contrast needs many negatives, so all clips go into more videos: five times
+        Contrast needs many negatives, so all clips of a step go into more videos: five times
         `pretrain.batch` with four slots.  The training pool must hold that many.
         """
-        o = self.options
-        views = ClipPair(o.clip.frames, o.clip.stride)
-        augment = Augment(self.px, o.crop_min, o.jitter)
-        return {"videos": Stream("train", o.clips_per_step // 2, views, augment, distinct=True)}
+        o = profile.pretrain
+        learner = given.encoder(Encoder(given.network(), o.dim))
+        sampling = Sampling.of(o, profile, erase=PRETRAINING.erase)
+        return cls(learner, o.clips_per_step // 2, o.temperature, sampling)
+
+    def streams(self) -> dict[str, Stream]:
+        """Ask for distinct training videos."""
+        views = ClipPair(self.sampling.frames, self.sampling.stride)
+        augment = self.sampling.augment()
+        return {"videos": Stream("train", self.batch, views, augment, distinct=True)}
 
     def forward(self, videos: Batch) -> dict[str, Tensor]:
         """Return the `loss` and `right`, the share of clips that find their partner first.
@@ -56,7 +70,7 @@ class CVRL(nn.Module):
         clips = videos.clips.flatten(0, 1)
         z = self.learner.head(pool(self.learner.backbone(clips)))
         first, second = gather(z.unflatten(0, (2, -1)), 1)
-        loss = losses.nt_xent(first, second, self.options.temperature)
+        loss = losses.nt_xent(first, second, self.temperature)
         return {"loss": loss, "right": retrieval(first.detach(), second.detach())}
 
 

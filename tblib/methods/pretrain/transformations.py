@@ -10,17 +10,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ...data.augment import Augment
 from ...data.clips import TRANSFORMATIONS, Transformed
 from ...data.loader import Batch, Stream
 from ...engine.distributed import gather
 from ...errors import ConfigError
-from ...models import pool, starting_backbone
+from ...models import pool
 from ...settings.config import Profile
+from ..base import Pretraining, Sampling
+from ..job import Given, Job
 
 SKIPS = (1, 2, 4, 8)
 WINDOW = 64  # video frames a clip may span at the highest speed
+FLICKERING = Sampling(crop_min=0.5, jitter=0.0, erase=0.0)  # colours change by frame instead
 UNDEFINED = -100  # the speed of a permuted or warped clip; cross_entropy leaves it out
+
+
+def speeds(frames: int) -> tuple[int, ...]:
+    """Return the skips at which a clip of `frames` frames fits into the window.
+
+    Raises:
+        ConfigError: fewer than two do.
+    """
+    skips = tuple(skip for skip in SKIPS if frames * skip <= WINDOW)
+    if len(skips) < 2:
+        raise ConfigError(
+            f"pretrain.clip.frames = {frames} leaves temporal transformations fewer than two "
+            f"speeds within {WINDOW} video frames; at most {WINDOW // 2} frames are allowed."
+        )
+    return skips
 
 
 class Recogniser(nn.Module):
@@ -38,46 +55,50 @@ class Recogniser(nn.Module):
         return self.transformation(features), self.speed(features)
 
 
-class Transformations(nn.Module):
+class Transformations(Pretraining):
     """Recognition of four temporal transformations and, where defined, of the speed.
 
     Every video gives one clip of each transformation; every speed has a stream of its own with
     equally many videos.  Neither label can then be guessed from looks or from the video's length.
 
-    Attributes:
-        rate: multiplies the profile's learning rate; classification needs less than contrast.
+    Args:
+        learner: backbone and two heads, the second of `len(speeds(sampling.frames))` classes.
+        clips: clips of a step, divided among speeds and transformations.
+        sampling: of a clip; its stride is not used, for the speed is part of the task.
 
     Raises:
         ConfigError: clips are so long that only one speed is left.
     """
 
-    rate = 0.2
+    rate = 0.2  # classification needs less than contrast
 
-    def __init__(self, profile: Profile):
+    def __init__(
+        self,
+        learner: Recogniser,
+        clips: int = 160,
+        sampling: Sampling = FLICKERING,
+    ):
         super().__init__()
-        self.options = profile.pretrain
-        frames = self.options.clip.frames
-        self.skips = tuple(skip for skip in SKIPS if frames * skip <= WINDOW)
-        if len(self.skips) < 2:
-            raise ConfigError(
-                f"pretrain.clip.frames = {frames} leaves temporal transformations fewer than two "
-                f"speeds within {WINDOW} video frames; at most {WINDOW // 2} frames are allowed."
-            )
-        self.learner = Recogniser(starting_backbone(profile.model), len(self.skips))
-        self.px = profile.data.crop_px
+        self.learner, self.clips, self.sampling = learner, clips, sampling
+        self.skips = speeds(sampling.frames)
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Transformations:
+        """Make the method that a job describes."""
+        o = profile.pretrain
+        learner = given.encoder(Recogniser(given.network(), len(speeds(o.clip.frames))))
+        return cls(learner, o.clips_per_step, Sampling.of(o, profile, jitter=0.0, erase=0.0))
 
     def streams(self) -> dict[str, Stream]:
         """Ask for one stream of training videos per speed: `skip1`, `skip2`, …
 
         Colours change from frame to frame, so that equal pixels tell nothing.
         """
-        o, fastest = self.options, self.skips[-1]
-        batch = max(o.clips_per_step // (len(TRANSFORMATIONS) * len(self.skips)), 1)
-        augment = Augment(self.px, o.crop_min, jitter=0.0, flicker=True)
+        kinds, fastest, frames = len(TRANSFORMATIONS), self.skips[-1], self.sampling.frames
+        batch = max(self.clips // (kinds * len(self.skips)), 1)
+        augment = self.sampling.augment(flicker=True)
         return {
-            f"skip{skip}": Stream(
-                "train", batch, Transformed(o.clip.frames, skip, fastest), augment
-            )
+            f"skip{skip}": Stream("train", batch, Transformed(frames, skip, fastest), augment)
             for skip in self.skips
         }
 

@@ -1,71 +1,83 @@
 """TimeBalance: a student learns from two frozen teachers, mixed per video by temporal similarity.
 
 L = CE(labelled) + w_l · d(q_l, p_l) + w_u · d(q_u, p_u), with p = s(v)·p_I + (1 − s(v))·p_D,
-eq. :eq:`eq-student`.  Source: paper, section A6.
+eq. :eq:`eq-student`.  Source: paper, training of the student.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
-from ...data.augment import Augment
-from ...data.clips import RandomClip
 from ...data.loader import Batch, Stream
 from ...engine.distributed import gather
-from ...models import Classifier, starting_backbone
+from ...models import Classifier
 from ...settings.config import Profile
+from ..base import WEAK, Method, Sampling, frozen
+from ..job import Given, Job
 from ..losses import kl_distance, squared_distance
 from ..reweight import mix
 
-if TYPE_CHECKING:
-    from ..job import Given, Job
+DISTANCES = {  # from logits [B, K] and targets [B, K] to a scalar
+    "l2": lambda logits, p: squared_distance(softmax(logits, dim=1), p),
+    "kl": kl_distance,
+}
 
 
-class TimeBalance(nn.Module):
+class TimeBalance(Method):
     """Student, two frozen teachers and a static score per video.
 
     Args:
-        profile: settings; section `student` rules.
-        classes: K.
+        learner: the student, from clips `[B, 3, T, H, W]` to logits `[B, K]`.
         teachers: f_I and f_D, finetuned; put in eval mode and frozen here.
         score: s(v) in [0, 1] for every row of the video table, `[N]`.
+        batch: labelled and unlabelled videos of a step.
+        sampling: how their clips are cut and augmented.
+        weight_labelled, weight_unlabelled: w_l and w_u.
+        distance: `l2` or `kl`, a name in `DISTANCES`.
     """
 
     sections = ("student", "finetune")
     helpers = 2
+    frozen = ("teachers",)
+
+    def __init__(
+        self,
+        learner: Classifier,
+        teachers: tuple[nn.Module, nn.Module],
+        score: Tensor,
+        batch: tuple[int, int] = (16, 16),
+        sampling: Sampling = WEAK,
+        weight_labelled: float = 0.49,
+        weight_unlabelled: float = 0.98,
+        distance: str = "l2",
+    ):
+        super().__init__()
+        self.learner, self.batch, self.sampling = learner, batch, sampling
+        self.weight_labelled, self.weight_unlabelled = weight_labelled, weight_unlabelled
+        self.teachers, self.distance = frozen(teachers), DISTANCES[distance]
+        self.register_buffer("score", score.float(), persistent=False)
 
     @classmethod
     def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> TimeBalance:
-        """Make the method that a job describes: its teachers, score and distillation."""
-        change: dict = {"distance": job.distance}
-        if job.distil == "unlabelled":
-            change["weight_labelled"] = 0.0
-        student = profile.student.model_copy(update=change)
-        profile = profile.model_copy(update={"student": student})
-        return cls(profile, classes, given.teachers(job.teachers), given.score(job.score))
+        """Make the method that a job describes, with finished teachers and a written score."""
+        o = profile.student
+        options = {"distance": o.distance, "weight_labelled": o.weight_labelled,
+                   "weight_unlabelled": o.weight_unlabelled} | dict(job.options)  # fmt: skip
+        return cls(
+            Classifier(given.network(), classes),
+            given.teachers(job.teachers),
+            given.score(job.score),
+            (o.batch_labelled, o.batch_unlabelled),
+            Sampling.of(profile.finetune, profile),
+            **options,
+        )
 
     @staticmethod
     def clips_per_step(profile: Profile) -> int:
         """Labelled and unlabelled clips of a step."""
         return profile.student.batch_labelled + profile.student.batch_unlabelled
-
-    def __init__(
-        self, profile: Profile, classes: int, teachers: tuple[nn.Module, nn.Module], score: Tensor
-    ):
-        super().__init__()
-        self.options, self.clip, self.px = (
-            profile.student,
-            profile.finetune.clip,
-            profile.data.crop_px,
-        )
-        self.crop_min, self.jitter = profile.finetune.crop_min, profile.finetune.jitter
-        self.learner = Classifier(starting_backbone(profile.model), classes)
-        self.teachers = nn.ModuleList(teachers).requires_grad_(False)
-        self.register_buffer("score", score.float())
 
     def train(self, mode: bool = True) -> TimeBalance:
         """Switch the student only; teachers always stay in eval mode."""
@@ -75,13 +87,8 @@ class TimeBalance(nn.Module):
 
     def streams(self) -> dict[str, Stream]:
         """Ask for one random clip of labelled and of unlabelled videos, weakly augmented."""
-        views = RandomClip(self.clip.frames, self.clip.stride)
-        augment = Augment(self.px, self.crop_min, self.jitter, erase=0.25)
-        sizes = {
-            "labelled": self.options.batch_labelled,
-            "unlabelled": self.options.batch_unlabelled,
-        }
-        return {pool: Stream(pool, size, views, augment) for pool, size in sizes.items()}
+        pools = zip(("labelled", "unlabelled"), self.batch, strict=True)
+        return {pool: self.sampling.stream(pool, size) for pool, size in pools}
 
     @torch.no_grad()
     def target(self, clips: Tensor, row: Tensor) -> Tensor:
@@ -97,17 +104,12 @@ class TimeBalance(nn.Module):
         p_l, p_u = target.split([len(q_l), len(q_u)])
         q_l, q_u, p_l, p_u, label = map(gather, (q_l, q_u, p_l, p_u, labelled.label))
         supervised = cross_entropy(q_l, label)
-        distil_l, distil_u = self._distance(q_l, p_l), self._distance(q_u, p_u)
-        o = self.options
-        loss = supervised + o.weight_labelled * distil_l + o.weight_unlabelled * distil_u
+        distil_l, distil_u = self.distance(q_l, p_l), self.distance(q_u, p_u)
         return {
-            "loss": loss,
+            "loss": supervised
+            + self.weight_labelled * distil_l
+            + self.weight_unlabelled * distil_u,
             "supervised": supervised,
             "labelled": distil_l,
             "unlabelled": distil_u,
         }
-
-    def _distance(self, logits: Tensor, p: Tensor) -> Tensor:
-        if self.options.distance == "kl":
-            return kl_distance(logits, p)
-        return squared_distance(softmax(logits, dim=1), p)

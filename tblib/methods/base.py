@@ -1,0 +1,126 @@
+"""What every method offers to whoever trains it, in the one loop or in a loop of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..data.augment import Augment
+from ..data.clips import RandomClip
+from ..data.loader import Stream
+from ..settings.config import Profile
+from .job import Given, Job
+
+
+class Method(nn.Module):
+    """A network that learns, the clips it asks for, and its loss.
+
+    `forward(**batches)` gets one `Batch` per stream, by the stream's name, and returns `loss` and
+    whatever else should be logged, all scalars.  Everything but the parts named in `frozen` is
+    saved with a state, so counters, queues and averaged weights belong into buffers or modules.
+
+    Attributes:
+        learner: what is trained: a module, or a `ModuleDict` of several networks.
+        sections: sections of a profile that `build` reads; the first has learning rate, weight
+            decay and steps.  Beside these every method reads `data` and `model`.
+        helpers: networks that see every clip of a step without learning from it.
+        rate: multiplies the learning rate of the profile.
+        frozen: names of parts that never change.
+    """
+
+    learner: nn.Module
+    sections: tuple[str, ...] = ()
+    helpers = 0
+    rate = 1.0
+    frozen: tuple[str, ...] = ()
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Method:
+        """Make the method that a job describes, from a profile and from what is given."""
+        raise NotImplementedError
+
+    @staticmethod
+    def clips_per_step(profile: Profile) -> int:
+        """Clips that a step trains on."""
+        raise NotImplementedError
+
+    def streams(self) -> dict[str, Stream]:
+        """Name the batches that `forward` wants, and say what is in them."""
+        raise NotImplementedError
+
+    def begin(self, step: int, steps: int) -> None:
+        """Prepare for step `step` (from 0) of `steps`: ramps and phases."""
+
+    def after(self, step: int) -> None:
+        """Follow the optimiser's step: averaged weights, counters."""
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is saved, watched and tested."""
+        return self.learner
+
+
+class Pretraining(Method):
+    """Base of the self-supervised methods: unlabelled clips, section `pretrain` of a profile."""
+
+    sections = ("pretrain",)
+
+    @staticmethod
+    def clips_per_step(profile: Profile) -> int:
+        """Clips of a step, the same for every pretraining: equal compute."""
+        return profile.pretrain.clips_per_step
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How clips are cut from a video and augmented.
+
+    Attributes:
+        frames: T, frames of a clip.
+        stride: video frames from one to the next.
+        px: side of the square crop, H = W.
+        crop_min: smallest crop as a share of the short side, in (0, 1].
+        jitter: strength of colour changes, in [0, 1].
+        erase: share of clips in which a grey box hides a part, in [0, 1].
+    """
+
+    frames: int = 8
+    stride: int = 2
+    px: int = 32
+    crop_min: float = 0.6
+    jitter: float = 0.3
+    erase: float = 0.25
+
+    @classmethod
+    def of(cls, section: Any, profile: Profile, **changes: float) -> Sampling:
+        """Read it from a section of a profile that has `clip`, `crop_min` and `jitter`."""
+        clip, px = section.clip, profile.data.crop_px
+        own = {"crop_min": section.crop_min, "jitter": section.jitter} | changes
+        return cls(clip.frames, clip.stride, px, **own)
+
+    def augment(self, **changes: Any) -> Augment:
+        """Return the augmentation; `changes` replace its values."""
+        own = {"crop_min": self.crop_min, "jitter": self.jitter, "erase": self.erase}
+        return Augment(self.px, **own | changes)
+
+    def stream(self, pool: str, batch: int, labels: bool = False) -> Stream:
+        """Ask for one random, weakly augmented clip of each video of a batch."""
+        views = RandomClip(self.frames, self.stride)
+        return Stream(pool, batch, views, self.augment(), labels=labels)
+
+
+WEAK = Sampling()  # of classifiers
+PRETRAINING = Sampling(crop_min=0.5, jitter=0.5, erase=0.5)
+WITHOUT_BOX = Sampling(crop_min=0.5, jitter=0.5, erase=0.0)
+
+
+def frozen(networks: tuple[nn.Module, ...]) -> nn.ModuleList:
+    """Put networks in eval mode and out of the optimiser's reach."""
+    return nn.ModuleList(networks).requires_grad_(False).eval()
+
+
+def share_right(logits: Tensor, label: Tensor) -> Tensor:
+    """Share of the most probable classes of `logits` `[B, K]` that are `label` `[B]`."""
+    return (logits.argmax(1) == label).float().mean()
