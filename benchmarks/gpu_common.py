@@ -16,14 +16,15 @@ from torch import Tensor, nn
 from tblib.data.loader import Batch, Stream, to_input
 from tblib.files import write_json
 from tblib.lesson.chapters import ROOT
-from tblib.methods import pretrain, semi
+from tblib.methods import TimeBalance, pretrain, registry
+from tblib.methods.base import Sampling
 from tblib.models import Classifier, starting_backbone
 from tblib.run import cards
 from tblib.settings.config import Profile
 
 BEGAN = time.time()
 CLASSES = 5
-METHODS = (*pretrain.METHODS, *semi.METHODS)
+METHODS = (*pretrain.METHODS, "supervised", "timebalance")
 
 
 def options(text: str, **more: Any) -> argparse.Namespace:
@@ -80,12 +81,13 @@ def profile(px: int, precision: str, batch: int, backbone: str = "r3d_18") -> Pr
 
 def build(name: str, config: Profile, videos: int) -> nn.Module:
     """Build a method of either shelf from torch's seed; teachers are fresh networks."""
-    if name in pretrain.METHODS:
-        return pretrain.METHODS[name](config)
-    if name == "supervised":
-        return semi.Supervised(config, CLASSES)
-    teachers = tuple(Classifier(starting_backbone(config.model), CLASSES) for _ in range(2))
-    return semi.TimeBalance(config, CLASSES, teachers, torch.linspace(0, 1, videos))
+    if name != "timebalance":
+        return registry.fresh(name, config, CLASSES)
+    student, *teachers = (Classifier(starting_backbone(config.model), CLASSES) for _ in range(3))
+    o = config.student
+    batch = (o.batch_labelled, o.batch_unlabelled)
+    sampling = Sampling.of(config.finetune, config)
+    return TimeBalance(student, teachers, torch.linspace(0, 1, videos), batch, sampling)
 
 
 def batches(method: nn.Module, videos: int, seed: int, device: str = "cpu") -> dict[str, Batch]:

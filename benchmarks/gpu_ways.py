@@ -106,10 +106,10 @@ def pretraining(
     torch.manual_seed(0)
     method = build("joint", profile(112, way.precision, batch), batch)
     given = laid_out(batches(method, batch, 0, device.type), way)
-    method, clips, o = prepared(method, way, device), given["videos"].clips, method.options
+    method, clips = prepared(method, way, device), given["videos"].clips
     loss_of = vectorised if way.losses == "one Gram matrix" else looped
     embed = method.embeddings if way.passes == "few" else ten_passes(method)
-    weights = (o.weight_ic, o.weight_ll, o.weight_gl)
+    weights = tuple(method.weights.values())
     return method, lambda: loss_of(*embed(clips), weights)
 
 

@@ -16,8 +16,7 @@ from torch.nn.functional import cross_entropy, softmax
 
 from tblib.data.loader import Batch
 from tblib.lesson.timing import compare
-from tblib.methods import losses
-from tblib.methods.pretrain import Joint
+from tblib.methods import losses, registry
 from tblib.methods.semi import TimeBalance
 from tblib.models import Classifier, backbone, pool, time_slots
 from tblib.settings.config import Profile
@@ -76,7 +75,7 @@ def optimised(method, loss_of):
 
 def ten_passes(method: nn.Module) -> Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]:
     """Return a function that encodes every view by itself, as the official code does."""
-    learner, slots = method.learner, method.options.slots
+    learner, slots = method.learner, method.slots
 
     def embed(clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         z, u, v = [], [], []
@@ -97,10 +96,10 @@ def pretraining_steps(b: int, px: int) -> dict:
     """Return steps of the joint method on random clips."""
     profile = Profile(name="bench", data={"crop_px": px, "cache_px": px}, pretrain={"batch": b})
     clips = torch.rand(10, b, 8, px, px, 3).movedim(-1, 2)
-    ours, naive = Joint(profile), Joint(profile)
+    ours, naive = (registry.fresh("joint", profile) for _ in range(2))
     naive.to(memory_format=torch.contiguous_format)
-    plain, o, embed = clips.contiguous(), profile.pretrain, ten_passes(naive)
-    weights = (o.weight_ic, o.weight_ll, o.weight_gl)
+    plain, embed = clips.contiguous(), ten_passes(naive)
+    weights = tuple(naive.weights.values())
     batch = Batch(clips, torch.zeros(b), torch.zeros(b))
     return {
         "ten passes, losses in loops, contiguous": optimised(
@@ -114,11 +113,10 @@ def pretraining_steps(b: int, px: int) -> dict:
 
 def six_passes(method: nn.Module, given: dict[str, Batch]) -> Callable[[], Tensor]:
     """Return the student's loss as the official code computes it, one pool after the other."""
-    o = method.options
 
     def loss() -> Tensor:
         total: Tensor | float = 0.0
-        weights = {"labelled": o.weight_labelled, "unlabelled": o.weight_unlabelled}
+        weights = {"labelled": method.weight_labelled, "unlabelled": method.weight_unlabelled}
         for name, weight in weights.items():
             batch = given[name]
             q, s = method.learner(batch.clips[0]), method.score[batch.row][:, None]
@@ -134,7 +132,6 @@ def six_passes(method: nn.Module, given: dict[str, Batch]) -> Callable[[], Tenso
 
 def student_steps(b: int, px: int, classes: int = 10) -> dict:
     """Return steps of the student on random clips; the naive one trains through its teachers."""
-    profile = Profile(name="bench", data={"crop_px": px, "cache_px": px})
     shape = (1, b, 8, px, px, 3)
     batches = [
         Batch(torch.rand(shape).movedim(-1, 2), torch.arange(b) % classes, torch.arange(b))
@@ -142,8 +139,8 @@ def student_steps(b: int, px: int, classes: int = 10) -> dict:
     ]
 
     def method() -> TimeBalance:
-        teachers = tuple(Classifier(backbone("tiny_r3d"), classes) for _ in range(2))
-        return TimeBalance(profile, classes, teachers, torch.rand(b)).train()
+        student, *teachers = (Classifier(backbone("tiny_r3d"), classes) for _ in range(3))
+        return TimeBalance(student, teachers, torch.rand(b)).train()
 
     ours, naive = method(), method()
     naive.to(memory_format=torch.contiguous_format).teachers.requires_grad_(True)

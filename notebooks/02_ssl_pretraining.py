@@ -41,6 +41,7 @@ from tblib.methods.pretrain import METHODS
 from tblib.methods.pretrain.contrast import TemporalContrast
 from tblib.run.features import features, time_retrieval
 from tblib.run.jobs import run_jobs
+from tblib.run.models import build_method
 
 plot.use_book_style()
 c, device = run.config, run.device
@@ -84,8 +85,7 @@ plot.contrast_roles(videos=3, slots=c.pretrain.slots)
 # twice.
 
 # %%
-torch.manual_seed(seed)
-method = METHODS["joint"](c)
+method = build_method(run, Job("ssl_joint", "joint", c.pretrain.steps_joint, seed))
 stream = method.streams()["videos"]
 samples = ClipSamples(run.pool.cache, run.pool.labels, stream, seed)
 batch = to_device(
@@ -441,8 +441,7 @@ run.save_metrics(
 #     use = ("ic", "gl")
 #
 #
-# torch.manual_seed(0)
-# mine = InstanceAndGlobal(c).to(device).train()
+# mine = InstanceAndGlobal(method.learner).to(device).train()
 # optimiser = torch.optim.AdamW(mine.parameters(), lr=1e-3)
 # values = []
 # for _ in range(10):

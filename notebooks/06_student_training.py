@@ -437,8 +437,8 @@ run.save_metrics(
 #
 # ````{admonition} Solution
 # :class: dropdown
-# One method changes.  To train it, give it a line in `semi.METHODS`, as `CONTRIBUTING.md` says
-# for any new method.
+# The distance is an attribute: whatever maps logits and targets to a number.  To train it, make it
+# a class with a line in `semi.METHODS`, as `CONTRIBUTING.md` says for any new method.
 #
 # ```python
 # class Confident(semi.TimeBalance):
@@ -446,16 +446,19 @@ run.save_metrics(
 #
 #     threshold = 0.0
 #
-#     def _distance(self, logits, p):
+#     def __init__(self, *arguments):
+#         super().__init__(*arguments)
+#         self.distance = self.sure_distance
+#
+#     def sure_distance(self, logits, p):
 #         sure = p.max(1).values > self.threshold
 #         d = (logits.softmax(1) - p.detach()).square().sum(1)
 #         return (d * sure).mean()
 #
 #
 # careful = Confident(
-#     c, len(classes), tuple(method.teachers), method.score
+#     method.learner, tuple(method.teachers), method.score
 # ).to(run.device)
-# careful.learner.load_state_dict(method.learner.state_dict())
 # results = {}
 # for careful.threshold in (0.0, 0.5, 1.0):
 #     out = careful.train()(**batches)

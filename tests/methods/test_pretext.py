@@ -57,7 +57,7 @@ def batches(model, cache, plain=False):
     out = {}
     for name, stream in model.streams().items():
         if plain:
-            stream = replace(stream, augment=Augment(model.px, 1.0, jitter=0.0, flip=0.0))
+            stream = replace(stream, augment=Augment(model.sampling.px, 1.0, jitter=0.0, flip=0.0))
         samples = ClipSamples(cache, np.zeros(len(cache), int), stream, 5)
         out[name] = to_device(next(iter(loader(samples, np.arange(len(cache)), 0, 1))), CPU)
     return out
