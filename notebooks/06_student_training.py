@@ -35,7 +35,13 @@ from tblib.engine import evaluate
 from tblib.lesson import plot
 from tblib.methods import reweight, semi
 from tblib.run.jobs import run_jobs
-from tblib.run.models import build_method, predict, scores, student_job
+from tblib.run.models import (
+    build_method,
+    predict,
+    scores,
+    student_job,
+    system_job,
+)
 
 plot.use_book_style()
 c, classes = run.config, run.videos.classes
@@ -181,10 +187,16 @@ for name, t in {"q [B, K]": q, "p_T [B, K]": p_mix, "loss []": total}.items():
 
 # %% [markdown]
 # ## Training
+#
+# Another semi-supervised method can be trained beside it, from the same start and for as many steps:
+# `overrides = {"student.method": "…"}`, or `python -m tblib run 6 --method …`.
 
 # %%
-curves = run_jobs(run, [job])
-plot.training_curves({"student, all terms": curves[job.name]}, y="loss")
+jobs = list(dict.fromkeys([job, system_job(c)]))
+curves = run_jobs(run, jobs)
+plot.training_curves(
+    {f"{name}, all terms": curve for name, curve in curves.items()}, y="loss"
+)
 # %%
 terms = curves[job.name].melt(
     "step", ["labelled", "unlabelled"], "term", "distance"
@@ -209,7 +221,7 @@ names = [
     "supervised_ssl",
     "teacher_invariant",
     "teacher_distinctive",
-    job.name,
+    *(system.name for system in jobs),
     "supervised_full",
 ]
 p = {name: predict(run, name, test) for name in names}

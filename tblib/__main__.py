@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("chapter")
     _add_profile(run)
     run.add_argument("--run-dir", help="where results go; default runs/<profile>")
+    run.add_argument("--method", help="what chapter 6 trains beside TimeBalance, e.g. supervised")
     run.set_defaults(command=_run)
     study = commands.add_parser("study", help="run a grid over seeds and fractions, and record it")
     _add_profile(study)
@@ -110,11 +111,12 @@ def _run(options: argparse.Namespace) -> None:
     from .engine import stopping
     from .lesson import chapters, execute
 
+    overrides = _overrides(options)
+    if options.method is not None:
+        overrides["student.method"] = options.method
     for chapter in chapters.numbers(options.chapter):
         with stopping.raising():
-            execute.execute(
-                chapter, options.profile, options.run_dir, _overrides(options), options.seed
-            )
+            execute.execute(chapter, options.profile, options.run_dir, overrides, options.seed)
 
 
 def _study(options: argparse.Namespace) -> None:

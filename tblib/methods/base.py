@@ -28,6 +28,7 @@ class Method(nn.Module):
         helpers: networks that see every clip of a step without learning from it.
         rate: multiplies the learning rate of the profile.
         frozen: names of parts that never change.
+        taught: whether it learns from the two finetuned teachers and a score.
     """
 
     learner: nn.Module
@@ -35,6 +36,7 @@ class Method(nn.Module):
     helpers = 0
     rate = 1.0
     frozen: tuple[str, ...] = ()
+    taught = False
 
     @classmethod
     def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Method:

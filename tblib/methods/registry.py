@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigError
+from ..errors import ConfigError, did_you_mean
 from ..settings.config import Profile
 from . import pretrain, semi
 from .base import Method
@@ -20,6 +20,17 @@ def method(name: str) -> type[Method]:
     if name not in METHODS:
         raise ConfigError(f"there is no method {name!r}; the shelves have {', '.join(METHODS)}.")
     return METHODS[name]
+
+
+def check_profile(profile: Profile) -> None:
+    """Refuse a profile that asks for a method which is not there, or cannot train a student.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    name = profile.student.method
+    if name not in semi.METHODS:
+        raise ConfigError(f"student.method = {name!r}; {did_you_mean(name, semi.METHODS)}.")
 
 
 def fresh(name: str, profile: Profile, classes: int = 2, **options) -> Method:

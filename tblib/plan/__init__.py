@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..data import cache
 from ..engine import hardware
+from ..methods import registry
 from ..models import check_profile
 from ..settings.config import Profile
 from ..settings.profiles import data_home
@@ -37,6 +38,7 @@ def plan(config: Profile, folder: Path, tflops: float | None = None) -> str:
         DataError: nothing is known about the videos.
     """
     check_profile(config)
+    registry.check_profile(config)
     videos, device = count_videos(config), hardware.device(config.runtime.device)
     if tflops is None:
         speed = cost.measure(config, device)

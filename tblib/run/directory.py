@@ -16,6 +16,7 @@ from ..data.pool import Pool
 from ..engine import checkpoint, hardware
 from ..errors import ConfigError, MissingStage, did_you_mean
 from ..files import read_json, write_json
+from ..methods import registry
 from ..models import check_profile
 from ..settings.config import Profile
 from ..settings.profiles import data_home, load_profile, run_name, runs_home
@@ -151,6 +152,7 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
             the backbone cannot make the slots.
     """
     check_profile(config)
+    registry.check_profile(config)
     note = folder / "config.json"
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"run_dir {folder} is a file; name a folder.")

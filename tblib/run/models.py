@@ -95,24 +95,48 @@ def scores(run: Run, column: str) -> torch.Tensor:
     return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
 
 
+TEACHERS = ("teacher_invariant", "teacher_distinctive")
+
+
 def student_job(config: Profile, variant: str) -> Job:
-    """Describe the student of the finetuned teachers, or one of its ablations.
+    """Describe TimeBalance's student of the finetuned teachers, or one of its ablations.
 
     Args:
         variant: `reweighted`, a control score of `reweight.controls`, `random_init` or `kl`.
     """
     c = config.student
     score = "reweighted" if variant in ("random_init", "kl") else variant
-    init = "" if variant == "random_init" or c.init == "random" else f"ssl_{c.init}"
+    random = variant == "random_init" or c.init == "random"
     return Job(
         name=f"student_{variant}",
         method="timebalance",
         steps=c.steps,
         seed=config.seed,
-        init=init,
-        teachers=("teacher_invariant", "teacher_distinctive"),
+        init="" if random else f"ssl_{c.init}",
+        teachers=TEACHERS,
         score=score,
         options={"distance": "kl"} if variant == "kl" else {},
+    )
+
+
+def system_job(config: Profile) -> Job:
+    """Describe the student of the method that the profile names, `student.method`.
+
+    It takes as many steps as TimeBalance's student and begins with the same weights.
+    """
+    c = config.student
+    if c.method == "timebalance" and not c.options:
+        return student_job(config, "reweighted")
+    taught = registry.method(c.method).taught
+    return Job(
+        name=f"system_{c.method}",
+        method=c.method,
+        steps=c.steps,
+        seed=config.seed,
+        init="" if c.init == "random" else f"ssl_{c.init}",
+        teachers=TEACHERS if taught else (),
+        score="reweighted" if taught else "",
+        options=c.options,
     )
 
 

@@ -77,8 +77,10 @@ class Similarity(Section):
 
 
 class Student(Section):
-    """The student of the mixed teachers (A6)."""
+    """The student: of the mixed teachers, or of any other semi-supervised method."""
 
+    method: str = "timebalance"  # a name in tblib.methods.registry.METHODS
+    options: dict[str, bool | int | float | str] = {}  # arguments of that method
     init: Literal["joint", "invariant", "distinctive", "random"] = "joint"
     batch_labelled: Count = 16
     batch_unlabelled: Count = 16

@@ -41,6 +41,7 @@ class TimeBalance(Method):
     sections = ("student", "finetune")
     helpers = 2
     frozen = ("teachers",)
+    taught = True
 
     def __init__(
         self,
