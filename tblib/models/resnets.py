@@ -1,7 +1,8 @@
 """Backbones from torchvision's video residual networks: R3D-18, R(2+1)D-34 and TSM on ResNet-18.
 
-torchvision's R3D-18 and R(2+1)D end with two time steps for sixteen frames.  Here their last stage
-dilates in time instead of striding, so that four slots survive; that adds no weights.
+torchvision's R3D-18 and R(2+1)D end with two time steps for sixteen frames.  Here the last stage
+does not stride in time, so that four slots survive: the filter that would have strided looks two
+steps back and ahead instead, all others at neighbours.  That adds no weights.
 
 torchvision brings torch's compiler along, a second and a half, so only networks that need it import
 it.
@@ -26,10 +27,14 @@ def _stages(net: VideoResNet) -> nn.Sequential:
     return nn.Sequential(net.stem, net.layer1, net.layer2, net.layer3, net.layer4)
 
 
-def _dilate(layer: nn.Module) -> None:
-    """Replace the time stride of a stage by dilation."""
-    for module in layer.modules():
-        if isinstance(module, nn.Conv3d):
+def _keep_time(stage: nn.Module) -> None:
+    """Dilate the temporal filter that strides in time, and let the shortcut keep its time steps.
+
+    Only that filter, the first of the stage: with every filter dilated, step k would hear steps
+    k ± 2 and itself alone.  Source: the release's and TCLR's `models/model.py`, for R3D-18.
+    """
+    for module in stage.modules():
+        if isinstance(module, nn.Conv3d) and module.stride[0] == 2:
             module.stride = (1, *module.stride[1:])
             if module.kernel_size[0] == 3:
                 module.dilation = (2, 1, 1)
@@ -37,7 +42,10 @@ def _dilate(layer: nn.Module) -> None:
 
 
 class R3D18(Backbone):
-    """torchvision's `r3d_18`: 33.2 M parameters with 101 classes; 16-16-8-4-4 time steps."""
+    """torchvision's `r3d_18`, changed as in the release: 16-16-8-4-4 time steps.
+
+    33.2 M parameters with 101 classes.
+    """
 
     dim = 512
     time_stride = 4
@@ -47,7 +55,7 @@ class R3D18(Backbone):
         from torchvision.models.video import r3d_18
 
         net = r3d_18(weights=None)
-        _dilate(net.layer4)
+        _keep_time(net.layer4)
         self.stages = _stages(net)
 
     def layers(self, x: Tensor) -> Tensor:
@@ -60,9 +68,10 @@ class R2Plus1D34(Backbone):
 
     Each 3×3×3 filter is a 1×3×3 and a 3×1×1 one with as many weights together.  Source: Tran et
     al., CVPR 2018; the width between the two filters is matched for every convolution, as in the
-    published weights, where torchvision matches it once per block.  Eighteen temporal filters act
-    on the last four time steps: at random weights each slot hears nearly the whole clip, its own
-    end most.
+    published weights, where torchvision matches it once per block.  The release has no such
+    network; its last stage keeps time here as that of R3D-18 does there.  Eighteen temporal filters
+    act on the last four time steps: at random weights each slot hears nearly the whole clip, its
+    own end most.
     """
 
     dim = 512
@@ -80,7 +89,7 @@ class R2Plus1D34(Backbone):
         net = VideoResNet(BasicBlock, [Conv2Plus1D] * 4, [3, 4, 6, 3], R2Plus1dStem)
         for layer, width in ((net.layer2, 128), (net.layer3, 256), (net.layer4, 512)):
             layer[0].conv2[0] = Conv2Plus1D(width, width, 9 * width // 4)
-        _dilate(net.layer4)
+        _keep_time(net.layer4)
         self.stages = _stages(net)
 
     def layers(self, x: Tensor) -> Tensor:

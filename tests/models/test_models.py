@@ -79,6 +79,81 @@ def test_four_time_steps_survive_and_space_shrinks_sixteenfold(name, frames, px)
     assert pool(features).shape == (1, net.dim)
 
 
+# The filters of R3D-18 in the release: torchvision's but for the two with `# here`.
+R3D18 = """
+0.0             3   64  3×7×7  stride 1×2×2  dilation 1×1×1  padding 1×3×3
+1.0.conv1.0    64   64  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+1.0.conv2.0    64   64  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+1.1.conv1.0    64   64  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+1.1.conv2.0    64   64  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+2.0.conv1.0    64  128  3×3×3  stride 2×2×2  dilation 1×1×1  padding 1×1×1
+2.0.conv2.0   128  128  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+2.0.downsample.0 64 128 1×1×1  stride 2×2×2  dilation 1×1×1  padding 0×0×0
+2.1.conv1.0   128  128  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+2.1.conv2.0   128  128  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+3.0.conv1.0   128  256  3×3×3  stride 2×2×2  dilation 1×1×1  padding 1×1×1
+3.0.conv2.0   256  256  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+3.0.downsample.0 128 256 1×1×1 stride 2×2×2  dilation 1×1×1  padding 0×0×0
+3.1.conv1.0   256  256  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+3.1.conv2.0   256  256  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+4.0.conv1.0   256  512  3×3×3  stride 1×2×2  dilation 2×1×1  padding 2×1×1   # here
+4.0.conv2.0   512  512  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+4.0.downsample.0 256 512 1×1×1 stride 1×2×2  dilation 1×1×1  padding 0×0×0   # here
+4.1.conv1.0   512  512  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+4.1.conv2.0   512  512  3×3×3  stride 1×1×1  dilation 1×1×1  padding 1×1×1
+"""
+
+# The last stage of R(2+1)D-34, which the release does not have, changed in the same way.
+R2PLUS1D34 = """
+4.0.conv1.0.0   256  921  1×3×3  stride 1×2×2  dilation 1×1×1  padding 0×1×1
+4.0.conv1.0.3   921  512  3×1×1  stride 1×1×1  dilation 2×1×1  padding 2×0×0  # here
+4.0.conv2.0.0   512 1152  1×3×3  stride 1×1×1  dilation 1×1×1  padding 0×1×1
+4.0.conv2.0.3  1152  512  3×1×1  stride 1×1×1  dilation 1×1×1  padding 1×0×0
+4.0.downsample.0 256 512  1×1×1  stride 1×2×2  dilation 1×1×1  padding 0×0×0  # here
+4.1.conv1.0.0   512 1152  1×3×3  stride 1×1×1  dilation 1×1×1  padding 0×1×1
+4.1.conv1.0.3  1152  512  3×1×1  stride 1×1×1  dilation 1×1×1  padding 1×0×0
+4.1.conv2.0.0   512 1152  1×3×3  stride 1×1×1  dilation 1×1×1  padding 0×1×1
+4.1.conv2.0.3  1152  512  3×1×1  stride 1×1×1  dilation 1×1×1  padding 1×0×0
+4.2.conv1.0.0   512 1152  1×3×3  stride 1×1×1  dilation 1×1×1  padding 0×1×1
+4.2.conv1.0.3  1152  512  3×1×1  stride 1×1×1  dilation 1×1×1  padding 1×0×0
+4.2.conv2.0.0   512 1152  1×3×3  stride 1×1×1  dilation 1×1×1  padding 0×1×1
+4.2.conv2.0.3  1152  512  3×1×1  stride 1×1×1  dilation 1×1×1  padding 1×0×0
+"""
+
+
+@pytest.mark.parametrize(
+    "name, table, stage", [("r3d_18", R3D18, ""), ("r2plus1d_34", R2PLUS1D34, "4.")]
+)
+def test_filters_are_those_of_the_release(name, table, stage):
+    with torch.device("meta"):
+        layers = backbone(name).stages.named_modules()
+    found = [
+        [at, f"{layer.in_channels}", f"{layer.out_channels}"]
+        + [
+            "×".join(map(str, sizes))
+            for sizes in (layer.kernel_size, layer.stride, layer.dilation, layer.padding)
+        ]
+        for at, layer in layers
+        if isinstance(layer, torch.nn.Conv3d) and at.startswith(stage)
+    ]
+    words = [line.partition("#")[0].split() for line in table.strip().splitlines()]
+    assert found == [[*row[:4], *row[5::2]] for row in words]
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+@pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_34"])
+def test_the_last_stage_hears_the_steps_before_and_after(name, steps):
+    """With all its filters dilated a step heard itself and steps k ± 2 only: of two, itself."""
+    stage = backbone(name).stages[4].eval().requires_grad_(False)
+    x = torch.randn(1, 256, steps, 4, 4, requires_grad=True)
+    out = stage(x)
+    assert out.shape[2] == steps
+    for k in range(steps):
+        value = (out[:, :, k] * torch.randn(512, 2, 2)).sum()
+        heard = torch.autograd.grad(value, x, retain_graph=True)[0].abs().sum((0, 1, 3, 4))
+        assert (heard[max(k - 1, 0) : k + 2] > 0.05 * heard.max()).all(), (k, heard)
+
+
 def test_slots_average_neighbouring_times_in_order():
     features = torch.arange(8.0).reshape(1, 1, 8, 1, 1).expand(2, 3, 8, 2, 2)
     assert time_slots(features, 4)[1, :, 2].tolist() == [0.5, 2.5, 4.5, 6.5]
