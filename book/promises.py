@@ -112,6 +112,8 @@ def on_gpu(path: Path) -> tuple[dict[str, float], str]:
         "`benchmarks/gpu_resume.py`.\n"
     )
     most = max(training["difference_after_kills"] for training in trainings)
+    if note := record.get("network_note"):
+        said += f"The network was {note}.\n"
     return {"gpu_difference": most}, said
 
 

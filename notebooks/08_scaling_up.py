@@ -330,7 +330,8 @@ plot.growth_curves(grown)
 # ## On a GPU
 #
 # An NVIDIA H200, `r3d_18` at 112 pixels: the book's steps, and what they take with parts of them
-# switched off.  `tblib.models.fast` shows the forms of layers that are not torch's.
+# switched off.  `tblib.models.fast` shows the forms of layers that are not torch's.  The last stage
+# was {ref}`wrong then <our-own-mistakes>`; it had as many operations.
 
 # %% tags=["nbval-check-output"]
 gpu = read_json(ROOT / "results" / "gpu" / "throughput.json")

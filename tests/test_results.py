@@ -69,6 +69,29 @@ def test_what_the_readme_says_of_the_larger_network_is_recorded():
         in readme
     )
     assert f"labels alone from random weights {labelled} %" in readme
+    assert ("**with the wrong last stage**" in readme) == ("network_note" in study.raw)
+
+
+GPU = sorted((ROOT / "results" / "gpu").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", GPU, ids=lambda path: path.stem)
+def test_a_record_of_the_wrong_network_says_so(path):
+    """Until 2026-11-29 the last stage of `r3d_18` was not the release's."""
+    record = read_json(path)
+    card = record["units"][0]["card"] if "units" in record else record["machine"]
+    made = card.get("date") or card["started"]
+    assert ("network_note" in record) == (made < "2026-11-29")
+
+
+def test_pages_that_show_the_wrong_network_say_so():
+    """As long as there is a record of it; the page that tells the mistake has the section."""
+    assert any("network_note" in read_json(path) for path in GPU)
+    for page in ("README.md", "benchmarks/README.md", "book/design-log.md", "notebooks/08*.py"):
+        (path,) = ROOT.glob(page)
+        assert "our-own-mistakes" in path.read_text(), page
+    told = (ROOT / "book" / "what-we-changed.md").read_text()
+    assert "\n(our-own-mistakes)=\n## Our own mistakes\n" in told
 
 
 def test_what_the_readme_says_of_the_study_of_one_actor_is_recorded():

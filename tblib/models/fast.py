@@ -2,7 +2,8 @@
 
 cuDNN and torch have their best kernels for many channels, not for three, and for images, not for
 video.  On an H200 the two forms made a pretraining step of `r3d_18` 1.35 times as fast and a step
-of its student 1.4 times; what each of them gains is in `benchmarks/README.md`.
+of its student 1.4 times; what each of them gains, and what was wrong with that network's last stage
+when it was timed, is in `benchmarks/README.md`.
 """
 
 from __future__ import annotations

@@ -167,6 +167,11 @@ def test_what_a_gpu_measured_is_shown_with_its_origin(promises, tmp_path):
     text = promises.scorecard(tmp_path / "reliability.json")
     assert f"| {promises.ROWS['gpu_difference'][0]} | 0.25 |" in text
     assert "2 trainings of `r3d_18` were killed 3 times: Some GPU, 2026-01-02, commit `abc`" in text
+    assert "The network was" not in text
+    noted = json.dumps(record | {"network_note": "another then"})
+    (tmp_path / "gpu" / "resume.json").write_text(noted)
+    text = promises.scorecard(tmp_path / "reliability.json")
+    assert "The network was another then." in text
 
 
 def test_values_of_another_run_are_named_below_the_scorecard(promises, tmp_path):
