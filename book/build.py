@@ -19,6 +19,7 @@ import nbformat
 import pages
 import promises
 import reference
+import rooms
 
 from tblib.errors import MissingStage, UserError
 from tblib.files import read_json
@@ -97,6 +98,8 @@ def stage_prose(run: Path, staging: Path, banner: str, url: str) -> None:
     reliability.write_text(promises.fill(reliability.read_text(), ROOT / "results"))
     overview = staging / "book" / "api.md"
     overview.write_text(reference.fill(overview.read_text()))
+    floors = staging / "book" / "how-the-code-hangs-together.md"
+    floors.write_text(rooms.fill(floors.read_text(), floors.parent))
     for page in (staging / "book").rglob("*.md"):
         title, _, rest = page.read_text().partition("\n\n")
         page.write_text(f"{title}\n\n{banner}{rest}")
