@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import measured
+import needs
 import pytest
 from realvideo import moving_frames, write_video
 
@@ -18,12 +18,8 @@ FAULTS = Path(__file__).resolve().parent / "faults"
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder with the real clips and lists; tests that need it are skipped where it is absent."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("TB_TEST_DATA") or beside)
-    if not (folder / "UCF-101").is_dir():
-        pytest.skip(f"real UCF101 files are absent: no UCF-101 in {folder} (set TB_TEST_DATA)")
-    return folder
+    """Folder with the real clips and lists; see `needs.real_videos` for where it is absent."""
+    return needs.real_videos()
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +55,11 @@ def scorecard(request) -> dict:
     return request.config.stash.setdefault(SCORES, {})
 
 
+def pytest_configure(config):
+    """Have the hooks of `needs` judge every skip."""
+    config.pluginmanager.register(needs)
+
+
 def pytest_sessionstart(session):
     """Note when the tests began."""
     session.config.stash[BEGAN] = time.time()
@@ -86,4 +87,6 @@ def pytest_sessionfinish(session, exitstatus):
         if set(FAULTS.glob("test_*.py")) <= {item.path for item in session.items}:
             spent, tests = session.config.stash[SPENT], map(_in_every_run, session.items)
             values["every_run"] = {"seconds": round(spent), "tests": sum(tests)}
+        import measured  # and with it torch, which a run of light tests can do without
+
         measured.record(values, began, tests=session.testscollected)

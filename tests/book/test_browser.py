@@ -1,23 +1,15 @@
 """The rendered book in a real browser: Chromium opens every page from disk, in both themes."""
 
 import csv
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+import pdf  # in book/, which `needs` has put on the path
 import pytest
 from bs4 import BeautifulSoup
-from smoke import ROOT
+from needs import chromium, in_a_browser
 
-sys.path.insert(0, str(ROOT / "book"))
-import browser as chromium  # noqa: E402
-import pdf  # noqa: E402
-
-pytest.importorskip("playwright", reason="playwright is not installed: no page is opened")
-pytestmark = [
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(chromium.find() is None, reason="no Chromium on PATH: no page is opened"),
-]
+pytestmark = [pytest.mark.timeout(900), in_a_browser]
 SIZES = ((390, 844), (1400, 900))
 WAIT = 120_000  # ms; a busy machine is not an error
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 
 import pytest
 from bs4 import BeautifulSoup
+from needs import chromium, in_a_browser
 from smoke import ROOT
 
 from tblib.run.cards import code_hash
@@ -255,15 +256,14 @@ def test_a_missing_chapter_is_named(spoiled, tmp_path):
     assert "chapter 06 has not been run" in done.stderr
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 QUIET += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: pages are not drawn")
+@in_a_browser
 def test_a_browser_typesets_the_equations(html, tmp_path):
     page = html / "book" / "notation.html"
-    line = [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
+    line = [chromium.find(), *QUIET, f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
     done = subprocess.run(
         [*line, "--enable-logging=stderr", "--dump-dom", page.as_uri()],
         capture_output=True,
