@@ -4,9 +4,11 @@ PROFILE ?= laptop
 RUN_DIR ?=
 REPOSITORY ?=
 WHERE   ?= local
+WORKERS ?= 2
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
+TESTS    = $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 # Where real videos are; make's variables reach the recipes only when exported.
 export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
@@ -15,7 +17,7 @@ export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help install book html pdf test test-nightly test-install fuzz scorecard lab reproduce \
+.PHONY: help install book html pdf test check test-nightly test-install fuzz scorecard lab reproduce \
   notebooks lint clean
 
 help:  ## show this list
@@ -25,8 +27,12 @@ help:  ## show this list
 
 book: reproduce html  ## run the whole pipeline (PROFILE=laptop) and render the book from it
 
-test: install  ## run every test: unit, notebooks, book
-	$(PY) -m pytest
+check: install  ## lint and the fast tests, in under three minutes: before each commit
+	$(PY) -m ruff check .
+	$(TESTS) -m "not slow and not nightly"
+
+test: install  ## run every test: unit, notebooks, book; WORKERS=2 processes, 2 GB of memory each
+	$(TESTS)
 
 test-nightly: install  ## run the long fault tests as well: 100 kills, every write point, deep fuzzing
 	$(PY) -m pytest tests/faults -m "nightly or not nightly"

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import needs
 import pytest
+import sharing
 from realvideo import moving_frames, write_video
 
 os.environ.setdefault("TB_PROGRESS", "0")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin would slow other tests down
 SCORES, BEGAN = pytest.StashKey[dict](), pytest.StashKey[float]()
 SPENT = pytest.StashKey[float]()
 FAULTS = Path(__file__).resolve().parent / "faults"
@@ -56,8 +58,9 @@ def scorecard(request) -> dict:
 
 
 def pytest_configure(config):
-    """Have the hooks of `needs` judge every skip."""
+    """Have every skip judged, and the tests shared out where several processes run them."""
     config.pluginmanager.register(needs)
+    config.pluginmanager.register(sharing)
 
 
 def pytest_sessionstart(session):
