@@ -28,7 +28,7 @@ LONG = (
 )
 FIRST = {name: place for place, name in enumerate((*BOOK, *LONG))}
 # Whoever asks for one of these waits for a training, a run of all chapters, or a book.
-SLOW_FIXTURES = {"smoke_run", "html", "after", "whole", "pair"}
+SLOW_FIXTURES = {"smoke_run", "html", "after", "whole", "pair", "kernel"}
 
 
 def unit(nodeid: str) -> str:

@@ -132,6 +132,7 @@ def test_an_unknown_command_shows_the_usage():
     assert caught.value.code == 2
 
 
+@pytest.mark.slow
 def test_a_mistake_found_inside_a_notebook_is_one_sentence_too(tiny_root, tmp_path):
     """Only when the videos are known can a label fraction prove too small."""
     done = tblib("run", "1", *ucf(tiny_root, "data.label_fraction=0.01"))

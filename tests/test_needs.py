@@ -82,6 +82,7 @@ def test_only_these_reasons_may_be_one():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ci", "outcome"), [("", "skipped"), ("true", "error")])
 def test_without_chromium_tests_in_a_browser_fail_where_ci_is_true(tmp_path, ci, outcome):
     """At once, before a book is made for them."""

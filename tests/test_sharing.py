@@ -41,6 +41,7 @@ def suite(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_files_stay_whole_and_the_book_in_one_process(suite):
     done = run(suite, "-n", "2", "--dist", "loadfile")
     assert re.search(r"^12 passed in ", done.stdout.splitlines()[-1]), done.stdout

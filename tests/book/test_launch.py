@@ -85,6 +85,7 @@ def links(path) -> list[str]:
     return [a["href"] for a in soup.select(".article-header-buttons a[href]")]
 
 
+@pytest.mark.slow
 def test_buttons_lead_to_sources_and_to_notebooks_that_install(config, tmp_path):
     assert launch.configure(config, URL + ".git") == URL
     html = small_book(tmp_path, config)
@@ -169,6 +170,7 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_first_cell_works_in_a_python_without_tblib(tmp_path):
     """Git is the real one; the address leads to a folder instead of a network."""
     python = without_tblib(tmp_path / "venv")

@@ -82,6 +82,7 @@ def test_changed_code_runs_everything_again(smoke_run, program, monkeypatch):
     assert planned(program, smoke_run) == []
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_same_command_goes_on(tmp_path):
     folder = tmp_path / "killed"
     line = [sys.executable, "workflow/run.py", "--profile", "smoke", "--run-dir", str(folder)]
@@ -108,6 +109,7 @@ def test_after_a_kill_the_same_command_goes_on(tmp_path):
     assert (folder / "metrics" / "01.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("profile", "sentence"), [("smoek", "did you mean 'smoke'"), ("no.yaml", "does not exist")]
 )

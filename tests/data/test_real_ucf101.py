@@ -2,11 +2,13 @@
 
 import json
 
+import pytest
 from smoke import reproduce
 
 from tblib.lesson.chapters import chapters
 
 
+@pytest.mark.slow
 def test_the_smoke_pipeline_runs_on_real_videos(ucf_root, tmp_path, monkeypatch):
     monkeypatch.setenv("UCF101_ROOT", str(ucf_root))
     monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))

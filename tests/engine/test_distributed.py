@@ -115,6 +115,7 @@ def test_shared_batch_norm_is_batch_norm(monkeypatch, shape):
         torch.testing.assert_close(shared.state_dict()[key], value)
 
 
+@pytest.mark.slow
 def test_a_launched_training_stops_when_asked_and_ends_like_one_process(
     tmp_path, tiny_root, monkeypatch
 ):

@@ -97,6 +97,7 @@ def start_script(folder, pause):
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.slow
 def test_killed_and_run_again_equals_uninterrupted(tmp_path):
     """SIGKILL a real process after its first states are written; the same command finishes."""
     killed = start_script(tmp_path / "cut", pause=5)
@@ -258,6 +259,7 @@ except ValueError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_program_ends_although_an_error_keeps_its_loaders_alive(tmp_path):
     """Loaders are deaf to the request to stop with which Python waits for them at its end."""
     paths = os.pathsep.join(map(str, (TESTS, TESTS / "engine", TESTS.parent)))

@@ -105,6 +105,7 @@ def test_a_record_of_a_gpu_program_says_where_it_comes_from(name):
     assert DEVICES.get(name, "H100") in machine["device"]
 
 
+@pytest.mark.slow
 def test_the_programs_for_a_gpu_can_be_tried_without_one(tmp_path):
     """Kills and resumes real trainings, on the CPU and small."""
     program = ROOT / "benchmarks" / "gpu_resume.py"

@@ -14,6 +14,7 @@ def seed():
     torch.manual_seed(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("px", [32, 33])
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_fast_kernels_compute_the_same(name, px, monkeypatch):

@@ -62,6 +62,7 @@ def outputs(path):
     }
 
 
+@pytest.mark.slow
 def test_parameters_keep_their_types_and_the_kernel_is_this_python(folder, tmp_path):
     import sys
 
@@ -102,6 +103,7 @@ def test_a_parameter_the_notebook_does_not_know_is_refused(folder, tmp_path):
         execute(1, "smoke", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failing_cell_says_why_and_leaves_earlier_results(folder, tmp_path):
     before = execute(1, "smoke", tmp_path).read_bytes()
     append(folder, "from tblib.errors import DataError\nraise DataError('video x is missing.')")
@@ -111,6 +113,7 @@ def test_a_failing_cell_says_why_and_leaves_earlier_results(folder, tmp_path):
     assert "video x is missing" in (tmp_path / "logs" / "01_first.failed.ipynb").read_text()
 
 
+@pytest.mark.slow
 def test_a_programming_error_is_named_and_its_traceback_kept(folder, tmp_path):
     append(folder, "1 / 0")
     with pytest.raises(UserError, match="ZeroDivisionError.*failed.ipynb"):
@@ -118,6 +121,7 @@ def test_a_programming_error_is_named_and_its_traceback_kept(folder, tmp_path):
     assert not (tmp_path / "run" / "notebooks").exists()
 
 
+@pytest.mark.slow
 def test_a_dying_kernel_is_reported(folder, tmp_path):
     append(folder, "import signal\nos.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(UserError, match="died"):
@@ -148,6 +152,7 @@ def test_parameters_cell_may_hold_literals_only(folder):
         defaults(read(path))
 
 
+@pytest.mark.slow
 def test_pairing_keeps_outputs_of_unchanged_cells(folder, tmp_path):
     executed = execute(1, "smoke", tmp_path / "run")
     assert pair(executed=executed.parent) == ["01_first"]
@@ -173,6 +178,7 @@ fit(TinyMethod(), fake_pool(8), Plan(10**6, 1e-3, 0.0, 0, place), torch.device("
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
 def test_a_signal_reaches_the_training_in_the_kernel(folder, tmp_path, monkeypatch, number):
     """The first process of `python -m tblib run` is signalled; the kernel saves, then all end."""

@@ -25,6 +25,7 @@ def nbval(paths, runs: Path, cell_seconds: int = 240) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(SECONDS + 30)
 def test_every_notebook_runs_and_prints_what_is_stored(tmp_path):
     done = nbval([path.with_suffix(".ipynb") for path in chapters().values()], tmp_path)
@@ -47,6 +48,7 @@ def toy(folder: Path, source: str, text: str) -> Path:
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "text", "code"),
     [

@@ -165,6 +165,7 @@ def test_a_missing_score_is_explained(open_at):
         run_jobs(run, plan)
 
 
+@pytest.mark.slow
 def test_two_jobs_side_by_side_give_the_weights_of_one_at_a_time(open_at):
     alone = open_at("alone")
     run_jobs(alone, ALL)
@@ -229,6 +230,7 @@ def main():
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_grew_is_replaced_and_nothing_is_lost(tmp_path):
     """loky ends workers that grow by 300 MB, as large networks make them."""
     (tmp_path / "growing.py").write_text(GROWING)

@@ -249,6 +249,7 @@ def test_nothing_finished_is_nothing_to_record(profile, tmp_path):
         record(load_profile(str(profile)), tmp_path / "nothing", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_path, capfd):
     c = load_profile(str(profile))
@@ -320,6 +321,7 @@ def test_a_definition_of_the_profile_that_is_not_in_the_list_is_compared_too():
     assert sorted(default) == sorted(scoring.DEFINITIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_one_recorded_cell_comes_out_again(tmp_path, monkeypatch):
     """Train the labelled-only network of one seed anew.
