@@ -204,6 +204,7 @@ def plane(study):
         {k: 100 * v["retrieval"].mean(axis=1) for k, v in found.items()},
         {k: v["linear"] for k, v in found.items()},
         100 * float(np.mean(chance)),
+        study.retrieval_space,
     )
 
 
@@ -211,7 +212,10 @@ each(plane)
 
 # %% [markdown]
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
-# distinctive one leave it.  *Upwards* is knowledge of classes.
+# distinctive one leave it.  *Upwards* is knowledge of classes.  The axis says which features were
+# asked for times: in records made before this was noticed the projected ones of methods with a
+# projection head, backbone features of the other two (transformations, clip order); compare those
+# two with the rest by the height only.  H3 to H3c are about projected features in every record.
 #
 # Both questions, put to each family.  A persistent video has no time to be known; finding it would be
 # a leak.
@@ -554,6 +558,8 @@ each(short(tables.second_pair))
 #
 # **Where the student starts.**  The paper starts its student from TCLR {cite:p}`tclr` and compares
 # other pretrainings.  Bands are the range over seeds; the last step counts whatever the curve does.
+# Points are measured with two clips a video to save time, tables with ten, so the curve's end is not
+# the number of the table.
 
 # %%
 STARTS = {
@@ -577,7 +583,11 @@ def starts(study):
         for cell, label in STARTS.items()
     }
     compared = sum(map(bool, curves.values()))
-    return plot.accuracy_curves(curves) if compared > 1 else None
+    return (
+        plot.accuracy_curves(curves, study.curve_clips)
+        if compared > 1
+        else None
+    )
 
 
 each(starts)

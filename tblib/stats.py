@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from .errors import DataError
+from .randomness import seeded
 
 
 class Interval(NamedTuple):
@@ -99,7 +100,7 @@ def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
         permutation_type="samples",
         n_resamples=2**16,
         vectorized=True,
-        rng=np.random.default_rng(0),
+        rng=seeded("sign flips"),
     )
     return PairedTest(float(difference.mean()), p_t, float(flips.pvalue))
 

@@ -16,6 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import ConfigError
+from ..randomness import seeded
 from .augment import Augment
 from .cache import FrameCache
 from .clips import Views
@@ -114,7 +115,7 @@ def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: b
 
 @lru_cache(maxsize=4)  # drawn once per epoch and stream, not at every step
 def _order(seed: int, epoch: int, n: int) -> np.ndarray:
-    order = np.random.default_rng([seed, epoch]).permutation(n)
+    order = seeded("order of videos", seed, epoch).permutation(n)
     order.flags.writeable = False
     return order
 
@@ -139,7 +140,7 @@ class ClipSamples(Dataset):
     def __getitem__(self, address: tuple[int, int, int]) -> tuple[np.ndarray | Uncut, int, int]:
         """Return clips uint8 `[V, T, H, W, 3]` or what they are cut from, label, row."""
         step, position, row = address
-        rng = np.random.default_rng([self.seed, step, position])
+        rng = seeded("clips", self.seed, step, position)
         video, augment = self.cache[row], self.stream.augment
         index = self.stream.views.indices(len(video), rng)
         if self.leave_uncut:

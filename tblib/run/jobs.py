@@ -32,6 +32,7 @@ from .directory import Run, open_run
 from .models import build_method, classify
 from .reuse import clear_if_other, digest
 
+CURVE_CLIPS = 2  # of a test video, in accuracies noted during a training
 _KILLED = (
     "the process that trained {!r} or one beside it was killed, usually for lack of memory; lower "
     "runtime.jobs or a batch size and run the chapter again: it goes on from the last saved state."
@@ -130,9 +131,12 @@ def _plan(run: Run, job: Job, method: Method) -> Plan:
 
 
 def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
-    """Append step and top-1 on the test videos (two clips each); a resumed training overwrites."""
+    """Append step and top-1 on the test videos, of fewer clips than in tables, to save time.
+
+    A resumed training overwrites.
+    """
     rows = run.pool.rows("test")
-    top1 = accuracy(classify(run, learner, rows, 2), torch.tensor(run.pool.labels[rows]))
+    top1 = accuracy(classify(run, learner, rows, CURVE_CLIPS), torch.tensor(run.pool.labels[rows]))
     kept = [line for line in read_log(path) if line["step"] < step]
     atomic_write(
         path,

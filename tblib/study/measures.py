@@ -122,12 +122,16 @@ def _interaction(study: Study, invariant: pd.DataFrame, distinctive: pd.DataFram
 
 
 def _retrieval(study: Study, name: str) -> pd.Series:
-    """Return per seed the share of times found, in [0, 1]: phased videos, or all if unknown."""
+    """Return per seed the share of times found, in [0, 1]: phased videos, or all if unknown.
+
+    Thresholds were declared for features after the projection head, as older records have them.
+    """
     found = study.pretrained(name)
-    if "retrieval" not in found:
+    times = found.get("retrieval_projected", found.get("retrieval"))
+    if times is None:
         return NOTHING
     asked = _member(study, "phased")[study.label] if study.families else slice(None)
-    return pd.Series(found["retrieval"][:, asked].mean(1), found["seeds"])
+    return pd.Series(times[:, asked].mean(1), found["seeds"])
 
 
 def _advantage(unit: dict) -> float:

@@ -132,9 +132,10 @@ class Study:
         """Return what is recorded of one pretrained backbone, stacked over its seeds.
 
         Returns:
-            seeds [S]; linear_right bool [S, N]; retrieval, share of times found in [0, 1] [S, N];
-            similarity, raw cosines [S, N]; knn, linear, percent [S]; retrieval_chance, steps,
-            clips, seconds [S].  What not every seed has is left out; without any, only seeds.
+            seeds [S]; linear_right bool [S, N]; retrieval, share of times found in [0, 1] [S, N],
+            and retrieval_projected, the same after the projection head; similarity, raw cosines
+            [S, N]; knn, linear, percent [S]; retrieval_chance, steps, clips, seconds [S].  What not
+            every seed has is left out; without any, only seeds.
         """
         found = {
             unit["seed"]: unit["pretraining"][name]
@@ -148,6 +149,21 @@ class Study:
             for key in sorted(keys)
         }
         return {"seeds": np.array(list(found), dtype=int), **stacked}
+
+    @property
+    def retrieval_space(self) -> str:
+        """What was asked for the times of a video, in words; older records mix two spaces."""
+        found = [
+            kept for unit in self.raw["units"] for kept in unit.get("pretraining", {}).values()
+        ]
+        alike = all(kept.get("retrieval_space") == "backbone" for kept in found)
+        return "backbone features" if alike else "after the head, if there is one"
+
+    @property
+    def curve_clips(self) -> int:
+        """Clips of a test video behind the points of a learning curve; tables have more."""
+        cells = [cell for unit in self.raw["units"] for cell in unit["cells"].values()]
+        return next((cell["curve_clips"] for cell in cells if "curve_clips" in cell), 2)
 
     def s(self, fraction: float) -> np.ndarray:
         """Similarity s(v) of every test video, in [0, 1], float [S, N]."""

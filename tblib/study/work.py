@@ -21,7 +21,7 @@ from ..methods.pretrain.clip_order import order_accuracy
 from ..methods.semi import METHODS as CLASSIFIERS
 from ..run.directory import Run, open_run
 from ..run.features import features, time_retrieval
-from ..run.jobs import train_job
+from ..run.jobs import CURVE_CLIPS, train_job
 from ..run.launch import train_shared
 from ..run.models import predict
 from ..run.reuse import digest
@@ -70,14 +70,17 @@ def _test(run: Run, job: Job) -> dict:
     curve = [
         [line["step"], line["top1"]] for line in read_log(run.folder(job.name) / "curve.jsonl")
     ]
-    return {"right": bits(right)} | ({"curve": curve} if job.watch else {})
+    return {"right": bits(right)} | (
+        {"curve": curve, "curve_clips": CURVE_CLIPS} if job.watch else {}
+    )
 
 
 def probe(run: Run, name: str) -> dict:
     """Describe a pretraining by its features of test videos; "" is the untrained network.
 
     The linear and the nearest-neighbour probe see the labels of all training videos: they measure
-    the features, not a semi-supervised system.
+    the features, not a semi-supervised system.  All questions are put to backbone features, the
+    times of a video also to what comes after a projection head, if there is one.
     """
     train, test = run.pool.rows("train"), run.pool.rows("test")
     label = torch.tensor(run.pool.labels)
@@ -85,13 +88,15 @@ def probe(run: Run, name: str) -> dict:
     seen, h = features(run, name, train, 4).mean(1), features(run, name, test, n)
     linear = evaluate.linear_probe(seen, label[train], h.mean(1)) == label[test].numpy()
     nearest = evaluate.knn_probe(seen, label[train], h.mean(1)) == label[test].numpy()
-    head = not name or "head.layers.0.weight" in checkpoint.load_weights(run.folder(name))
     own = {"order": _order_accuracy(run, name)} if name == "ssl_clip_order" else {}
+    if not name or "head.layers.0.weight" in checkpoint.load_weights(run.folder(name)):
+        own["retrieval_projected"] = time_retrieval(run, name, test, True).tolist()
     return own | {
         "knn": 100 * nearest.mean(),
         "linear": 100 * linear.mean(),
         "linear_right": bits(linear),
-        "retrieval": time_retrieval(run, name, test, head).tolist(),
+        "retrieval": time_retrieval(run, name, test, False).tolist(),
+        "retrieval_space": "backbone",
         "retrieval_chance": 1 / run.config.pretrain.slots,
         "similarity": _rounded(reweight.raw_similarity(h)),
     }

@@ -5,6 +5,7 @@ import pytest
 import torch
 from helpers import FakeCache
 
+from tblib.data import loader as loader_module
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip, SparseDense, UniformClips
 from tblib.data.loader import (
@@ -17,6 +18,7 @@ from tblib.data.loader import (
     to_input,
 )
 from tblib.errors import ConfigError
+from tblib.randomness import seeded
 
 ROWS = np.arange(3, 10)
 
@@ -108,14 +110,13 @@ def test_a_pool_smaller_than_the_batch_is_cycled_evenly():
 
 def test_the_order_of_an_epoch_is_the_seeded_permutation_and_is_drawn_once(monkeypatch):
     rows, drawn = np.arange(100, 1100), []
-    orders = [np.random.default_rng([77, epoch]).permutation(1000) for epoch in range(2)]
-    generator = np.random.default_rng
-    monkeypatch.setattr(np.random, "default_rng", lambda key: drawn.append(key) or generator(key))
+    orders = [seeded("order of videos", 77, epoch).permutation(1000) for epoch in range(2)]
+    monkeypatch.setattr(loader_module, "seeded", lambda *key: drawn.append(key) or seeded(*key))
     for step in range(62):  # two epochs of 31 steps
         chosen = rows_of_step(rows, 32, 77, step, False)
         part = slice(step % 31 * 32, (step % 31 + 1) * 32)
         assert chosen.tolist() == rows[orders[step // 31][part]].tolist()
-    assert drawn == [[77, 0], [77, 1]]
+    assert drawn == [("order of videos", 77, 0), ("order of videos", 77, 1)]
 
 
 def test_impossible_pools_are_explained():

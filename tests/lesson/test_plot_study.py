@@ -90,7 +90,9 @@ def test_one_seed_of_hundred_classes_still_fits():
 
 def test_curves_over_training_show_mean_and_range():
     two = {0: [[10, 40], [20, 60]], 1: [[10, 50], [20, 70]]}
-    fig = plot.accuracy_curves({"TCLR": two, "CVRL": {0: [[10, 30], [20, 35]]}, "absent": {}})
+    fig = plot.accuracy_curves(
+        {"TCLR": two, "CVRL": {0: [[10, 30], [20, 35]]}, "absent": {}}, clips=2
+    )
     ax = fig.axes[0]
     assert ax.lines[0].get_ydata().tolist() == [45, 65]
     band = ax.collections[0].get_paths()[0].vertices[:, 1]
@@ -147,7 +149,9 @@ def test_agreement_follows_the_score_of_each_seed():
 
 def test_pretext_methods_are_placed_with_both_intervals():
     time = {"invariant": [25, 26, 27], "clip order": [60.0]}
-    fig = plot.pretext_plane(time, {"invariant": SEEDS, "clip order": [40.0]}, chance=25)
+    fig = plot.pretext_plane(
+        time, {"invariant": SEEDS, "clip order": [40.0]}, chance=25, space="backbone features"
+    )
     ax = fig.axes[0]
     assert means(ax) == [(26, 53), (60, 40)]
     assert spans(ax, 0) == [pytest.approx(mean_ci([25, 26, 27])[1:]), ()]

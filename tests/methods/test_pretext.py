@@ -229,6 +229,7 @@ def test_every_method_encodes_as_many_clips_a_step(profile):
 def test_streams_follow_their_cards():
     cvrl, tuples = (method(name).streams()["videos"] for name in ("cvrl", "clip_order"))
     assert (cvrl.pool, cvrl.batch, cvrl.distinct) == ("train", 10, True)
+    assert cvrl.augment == method("invariant").streams()["videos"].augment, "the same grey box"
     assert (tuples.pool, tuples.batch, tuples.augment.flicker) == ("train", 6, False)
     streams = method("transformations").streams()
     assert list(streams) == ["skip1", "skip2", "skip4", "skip8"]

@@ -361,6 +361,18 @@ def test_only_phased_videos_count_for_retrieval_where_families_are_known(record)
     assert outcome(judge(Study(record)), "H3b") == "supported"
 
 
+def test_statements_about_times_are_of_projected_features_in_old_and_new_records(record):
+    old = judge(Study(record)).set_index("number").loc["H3b", "value"]
+    assert Study(record).retrieval_space == "after the head, if there is one"
+    for unit in record["units"]:
+        for found in unit["pretraining"].values():
+            found["retrieval_projected"] = found["retrieval"]
+            found |= {"retrieval": [0.25] * 80, "retrieval_space": "backbone"}
+    assert Study(record).retrieval_space == "backbone features"
+    assert judge(Study(record)).set_index("number").loc["H3b", "value"] == pytest.approx(old)
+    assert Study(record).pretrained("distinctive")["retrieval"].mean() == 0.25
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_what_has_no_two_seeds_is_not_measured(record, left):
     drop(record, "student_oracle", set(range(left, 5)))

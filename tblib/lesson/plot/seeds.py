@@ -76,11 +76,14 @@ def _reach(values: Values) -> np.ndarray:
     return np.array([[mean - low], [high - mean]])
 
 
-def accuracy_curves(curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]]) -> Figure:
+def accuracy_curves(
+    curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]], clips: int
+) -> Figure:
     """Draw test accuracy over training: the mean of the seeds, and their range as a band.
 
     Args:
         curves: system → seed → `[[step, top-1 in percent], …]`; a system without seeds is left out.
+        clips: of every video the accuracies were measured with, often fewer than in tables.
     """
     history = {
         name: pd.DataFrame(
@@ -90,7 +93,7 @@ def accuracy_curves(curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]
         for name, seeds in curves.items()
         if seeds
     }
-    fig = training_curves(history, y="top1", ylabel="top-1 accuracy (%)")
+    fig = training_curves(history, y="top1", ylabel=f"top-1 (%), {clips} clips a video")
     for line, marker in zip(fig.axes[0].lines, markers(colours(list(history))), strict=True):
         line.set(marker=marker, markersize=7, markeredgecolor=PAPER, markeredgewidth=0.6)
     for legend in fig.legends:  # drawn before the markers were set

@@ -126,7 +126,7 @@ def _binned(hits: np.ndarray, s: np.ndarray, bins: int) -> np.ndarray:
 
 
 def pretext_plane(
-    retrieval: Mapping[str, Values], linear: Mapping[str, Values], chance: float
+    retrieval: Mapping[str, Values], linear: Mapping[str, Values], chance: float, space: str
 ) -> Figure:
     """Place pretext methods by what they know of time and of classes, with intervals over seeds.
 
@@ -134,6 +134,7 @@ def pretext_plane(
         retrieval: method → share of right times within a video, per seed, percent.
         linear: method → top-1 of a linear probe on the frozen features, per seed, percent.
         chance: percent of right times without any knowledge, a dashed line.
+        space: which features were asked for the times; the probes see backbone features.
     """
     fig = figure(4.2)
     ax = fig.subplots()
@@ -145,7 +146,8 @@ def pretext_plane(
         "chance", (chance, 0), xycoords=("data", "axes fraction"), xytext=(4, 4),
         textcoords="offset points", fontsize=10,
     )  # fmt: skip
-    ax.set(xlabel="right times within a video (%)", ylabel="linear probe, top-1 accuracy (%)")
+    ax.set(xlabel=f"right times within a video (%), {space}")
+    ax.set(ylabel="linear probe, top-1 accuracy (%)")
     ax.set_title("← forgets time", loc="left")
     ax.set_title("knows time →", loc="right")
     ax.grid()

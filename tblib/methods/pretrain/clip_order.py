@@ -20,6 +20,7 @@ from ...data.clips import ClipTuple
 from ...data.loader import Batch, Stream, to_input
 from ...engine.distributed import gather
 from ...models import pool
+from ...randomness import seeded
 from ...settings.config import Profile
 from ..base import WITHOUT_BOX, Pretraining, Sampling, share_right
 from ..job import Given, Job
@@ -111,7 +112,7 @@ def order_accuracy(
     order = torch.arange(len(ORDERS), device=device)
     right = []
     for row in rows:
-        video, rng = cache[row], np.random.default_rng([seed, int(row)])
+        video, rng = cache[row], seeded("clips in order", seed, int(row))
         view = centre_crop(video[method.views.indices(len(video), rng)[0]], method.sampling.px)
         features = method.learner.features(to_input(torch.from_numpy(view)[None].to(device)))
         logits = method.learner(shuffled(features.expand(len(order), -1, -1), order))

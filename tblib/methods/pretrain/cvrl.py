@@ -2,8 +2,9 @@
 
 Source: Qian et al., *Spatiotemporal Contrastive Video Representation Learning*, CVPR 2021: NT-Xent
 (eq. :eq:`eq-nt-xent`), gaps between the two clips that are the rarer the wider they are, and
-augmentation that is the same for all frames of a clip.  Projection head and colour changes are
-those of the package's other contrastive methods; there is no blur and no solarisation.
+augmentation that is the same for all frames of a clip.  Projection head, colour changes and
+the grey box are those of the package's other contrastive methods; there is no blur and no
+solarisation.
 """
 
 from __future__ import annotations
