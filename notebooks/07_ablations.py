@@ -68,7 +68,7 @@ meaning = {
     "invariant_only": "one teacher: s = 1 for every video",
     "distinctive_only": "one teacher: s = 0 for every video",
     "average": "both teachers, plain average: s = 0.5",
-    "constant": "both teachers, s = its mean for every video",
+    "constant": "both teachers, one weight for every video, chosen on training videos (see chapter 5)",
     "shuffled": "s of another video",
     "inverted": "1 − s",
     "oracle": "s = 1 for persistent, 0 for phased videos (uses what is not known in practice)",
@@ -88,7 +88,7 @@ pd.Series(
 # \mathbf p_T(x) = s'(v)\, \mathbf p_I(x) + \bigl(1 - s'(v)\bigr)\, \mathbf p_D(x) ,
 # $$
 #
-# with other weights $s'$ in place of $s$: 1, 0, ½, the mean of $s$, $s$ of another video, $1 - s$.  The
+# with other weights $s'$ in place of $s$: 1, 0, ½, the best constant, $s$ of another video, $1 - s$.  The
 # code is as short as that:
 
 # %% tags=["remove-input"]
@@ -113,8 +113,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # `average`, `constant`, `shuffled` and `inverted` are *controls*.  They take something away and leave
-# the rest: `average` keeps only the two teachers, `constant` also the mean of the score, `shuffled`
-# its mean and spread but not what it knows, `inverted` knows the same and turns it round.  If a shuffled score does as well as
+# the rest: `average` keeps only the two teachers, `constant` also a lean to the better one, `shuffled`
+# mean and spread of the score but not what it knows, `inverted` knows the same and turns it round.  If a shuffled score does as well as
 # the measured one, the gain over a single teacher comes from having two teachers, not from knowing
 # when to believe which.
 
@@ -346,9 +346,9 @@ run.save_metrics(
 #
 # ```{admonition} Solution
 # :class: dropdown
-# If one teacher is better overall, any score whose mean leans towards it does better than one half
-# each, without knowing anything about single videos.  `constant` has the same mean as the measured
-# score.
+# If one teacher is better overall, any score that leans towards it does better than one half each,
+# without knowing anything about single videos.  `constant` has the lean that mixes best.  (The mean of
+# the measured score would say nothing new: with the map `rank` it is one half.)
 # ```
 #
 # 3. **Middle.** Two students disagree on 20 videos.  How many of these must one of them get right

@@ -84,17 +84,39 @@ def mix(p_inv: Tensor, p_dist: Tensor, s: Tensor) -> Tensor:
     return s * p_inv + (1 - s) * p_dist
 
 
-def controls(s: Tensor, oracle: Tensor, seed: int) -> dict[str, Tensor]:
+def best_constant(p_inv: Tensor, p_dist: Tensor, label: Tensor) -> float:
+    """Find the one weight for all videos that makes the most accurate mixture.
+
+    The mean of s would not do as a control: under the map `rank` it is one half, the average.
+
+    Args:
+        p_inv, p_dist: probabilities `[N, K]` on videos that are never tested on.
+        label: their classes `[N]`.
+
+    Returns:
+        A weight of p_inv out of 0, 0.1, …, 1; among equally good ones the nearest to one half,
+        the smaller of two.
+    """
+    weights = sorted((k / 10 for k in range(11)), key=lambda w: (abs(w - 0.5), w))
+    hits = [
+        (mix(p_inv, p_dist, torch.full((len(label),), w)).argmax(-1) == label).sum().item()
+        for w in weights
+    ]
+    return weights[hits.index(max(hits))]
+
+
+def controls(s: Tensor, oracle: Tensor, constant: float, seed: int) -> dict[str, Tensor]:
     """Scores that the measured s must beat if it carries information about the video.
 
     Args:
         s: the measured scores `[N]`.
         oracle: the best weights known from outside, `[N]`, e.g. 1 for persistent videos.
+        constant: one weight in [0, 1] for all videos, see `best_constant`.
         seed: of the shuffling.
 
     Returns:
-        One score `[N]` per name: single teachers, plain average, constant mean of s, s of another
-        video, inverted s, and the oracle.
+        One score `[N]` per name: single teachers, plain average, the constant, s of another video,
+        inverted s, and the oracle.
     """
     order = torch.randperm(len(s), generator=torch.Generator().manual_seed(seed))
     return {
@@ -102,7 +124,7 @@ def controls(s: Tensor, oracle: Tensor, seed: int) -> dict[str, Tensor]:
         "invariant_only": torch.ones_like(s),
         "distinctive_only": torch.zeros_like(s),
         "average": torch.full_like(s, 0.5),
-        "constant": torch.full_like(s, s.mean().item()),
+        "constant": torch.full_like(s, constant),
         "shuffled": s[order],
         "inverted": 1 - s,
         "oracle": oracle,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from .compact import AGAIN, STEPS, unpack
 
 KEYS = ("name", "title", "dataset", "config", "classes", "test", "units")
-AGAIN = "record the study again"
 
 
 def decode_bits(bits: str) -> np.ndarray:
@@ -51,10 +51,26 @@ def _check_units(raw: dict[str, Any], where: str) -> None:
     for unit in raw["units"]:
         for kept, key in ((unit["cells"], "right"), (unit.get("pretraining", {}), "linear_right")):
             for name, measured in kept.items():
+                shown = name if name.isprintable() else ascii(name)  # it may hold line ends
+                which = f"{shown} of seed {unit['seed']!r} at {100 * unit['fraction']:g} % labels"
                 if len(measured[key]) != videos:
-                    shown = name if name.isprintable() else ascii(name)  # it may hold line ends
                     raise DataError(
-                        f"{where}: {shown} of seed {unit['seed']!r} at "
-                        f"{100 * unit['fraction']:g} % labels has {len(measured[key])} results "
-                        f"for {videos} test videos; {AGAIN}."
+                        f"{where}: {which} has {len(measured[key])} results for {videos} test "
+                        f"videos; {AGAIN}."
                     )
+                if "p" in measured:  # older records have none
+                    _check_probabilities(measured, raw, f"{where}: {which}")
+
+
+def _check_probabilities(measured: dict[str, Any], raw: dict[str, Any], where: str) -> None:
+    """Refuse probabilities of another shape or range, or that contradict right and wrong."""
+    label = np.asarray(raw["test"]["label"])
+    try:
+        p = unpack(measured["p"], len(label), len(raw["classes"]))
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+    # The first class is named among equals before rounding, so equals after it prove nothing.
+    second, first = np.partition(p, -2)[:, -2:].T
+    clear = first - second > 1 / STEPS
+    if ((p.argmax(1) == label) != decode_bits(measured["right"]))[clear].any():
+        raise DataError(f"{where} has probabilities that contradict right and wrong; {AGAIN}.")

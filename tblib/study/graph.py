@@ -54,12 +54,13 @@ def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> It
             yield Task(
                 f"{here} {job.name}", work.train, (*unit, job.name, job), (), _cost(run, job)
             )
-    if group in ("main", "sweep"):
-        if fraction == first:
-            inputs = (f"{owner} ssl_invariant", f"{owner} ssl_distinctive")
-            yield Task(f"{here} similarity", scoring.compare, unit, inputs, 2e4)
-            yield Task(f"{here} untrained", work.untrained, unit, (), 4e3)
-        yield Task(f"{here} scores", scoring.score, unit, (f"{owner} similarity",), 500)
+    base = group in ("main", "sweep")
+    if base and fraction == first:
+        inputs = (f"{owner} ssl_invariant", f"{owner} ssl_distinctive")
+        yield Task(f"{here} similarity", scoring.compare, unit, inputs, 2e4)
+        yield Task(f"{here} untrained", work.untrained, unit, (), 4e3)
+    teachers = tuple(f"{here} teacher_{kind}" for kind in scoring.FEATURES)
+    scored = not base
     for cell in grid.cells(run.config, group):
         if (
             group == "bound"
@@ -68,6 +69,10 @@ def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> It
             and not run.families
         ):
             continue
+        if cell.job.score and not scored:  # teachers come first, students after them
+            inputs = (f"{owner} similarity", *teachers)
+            yield Task(f"{here} scores", scoring.score, unit, inputs, 5e3)
+            scored = True
         needs = [f"{owner if n.startswith('ssl_') else here} {n}" for n in cell.job.needs]
         needs = [n for n in needs if not n.endswith(f"ssl_{grid.OTHER_SEED}")]
         if f"ssl_{grid.OTHER_SEED}" in cell.job.needs:
@@ -77,9 +82,9 @@ def _round(run: Run, seed: int, fraction: float, group: str, first: float) -> It
         needs += [f"{here} scores"] if cell.job.score else []
         call = (*unit, cell.name, cell.job)
         yield Task(f"{here} {cell.job.name}", work.train, call, tuple(needs), _cost(run, cell.job))
-    if group in ("main", "sweep"):
-        teachers = (f"{here} teacher_invariant", f"{here} teacher_distinctive", f"{here} scores")
-        yield Task(f"{here} summary", scoring.summarise, unit, teachers, 5e3)
+    if base:
+        inputs = (*teachers, f"{here} scores")
+        yield Task(f"{here} summary", scoring.summarise, unit, inputs, 5e3)
 
 
 def _mark(seed: int, fraction: float) -> str:

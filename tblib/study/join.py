@@ -101,6 +101,8 @@ def _united(one: dict, other: dict, path: Path) -> dict[str, Any]:
     if one["s"] and other["s"] and one["s"] != other["s"]:
         raise DataError(f"{where} has other scores s(v) than the parts before.")
     united["s"] = one["s"] or other["s"]
+    if "constant" in one:  # older records have none
+        united["constant"] = one["constant"] if one["s"] else other["constant"]
     trained = [*united["cells"].values(), *united["pretraining"].values()]
     united["card"] = one["card"] | {"seconds": round(sum(m["seconds"] for m in trained), 1)}
     return united

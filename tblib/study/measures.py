@@ -99,6 +99,22 @@ def students(*pairs: tuple[str, str]) -> Measure:
     return measure
 
 
+def twins(study: Study) -> pd.Series:
+    """Top-1 of the student of the constant ½ minus that of the average, in points.
+
+    Their targets are practically the same, so the differences say how far two students of one seed
+    lie apart by rounding alone.  Studies whose constant was chosen have none.
+
+    Returns:
+        One value per share of labels and seed.
+    """
+    pair = ("student_constant", "student_average")
+    if study.constant != "½ (= average)":
+        return NOTHING
+    found = [study.top1(pair[0], f) - study.top1(pair[1], f) for f in study.main]
+    return pd.concat(found, keys=study.main, names=["labels"]).dropna()
+
+
 def difficulty(study: Study) -> Groups:
     """Top-1 with all labels, and from scratch at the largest main share; StickActions only."""
     if study.dataset != "stickactions":

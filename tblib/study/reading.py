@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import DataError, MissingStage, did_you_mean
 from ..files import ROOT, read_json
 from .check import checked, decode_bits
+from .compact import unpack
 
 RESULTS = ROOT / "results" / "study"
 PARTS = ("features", "space", "clips", "map")  # of the name of a definition of s(v)
@@ -112,6 +113,15 @@ class Study:
         rows = [decode_bits(found["right"]) for found in self.cells(cell, fraction)]
         return np.array(rows, dtype=bool).reshape(len(rows), len(self.label))
 
+    def probabilities(self, cell: str, fraction: float) -> dict[int, np.ndarray]:
+        """Return what the classifier says of each test video, the mean over its clips, by seed.
+
+        Returns:
+            seed → float `[N, K]` in [0, 1]; seeds recorded before probabilities were are left out.
+        """
+        kept, size = self.cells(cell, fraction), (len(self.label), len(self.classes))
+        return {seed: unpack(found["p"], *size) for seed, found in kept.items() if "p" in found}
+
     def top1(self, cell: str, fraction: float) -> pd.Series:
         """Share of test videos the classifier gets right, percent, one value per seed."""
         seeds = _index(self.seeds_with(cell, fraction))
@@ -158,6 +168,12 @@ class Study:
         ]
         alike = all(kept.get("retrieval_space") == "backbone" for kept in found)
         return "backbone features" if alike else "after the head, if there is one"
+
+    @property
+    def constant(self) -> str:
+        """What weight the constant control has; older records took the mean of s, one half."""
+        chosen = any("constant" in unit for unit in self.raw["units"])
+        return "best on training videos" if chosen else "½ (= average)"
 
     @property
     def curve_clips(self) -> int:

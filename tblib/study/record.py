@@ -72,7 +72,7 @@ def _head(config: Profile, run: Run) -> dict[str, Any]:
 def _measurements(place: Path) -> dict[str, dict]:
     """Read what the workers left in a unit's folder, by name; a kill may leave half a `.part`."""
     paths = sorted((place / "study").glob("[!.]*.json"))
-    paths = [path for path in paths if path.stem not in ("raw", "summary")]
+    paths = [path for path in paths if path.stem not in ("raw", "summary", "constant")]
     return {path.stem: read_json(path) for path in paths}
 
 
@@ -103,7 +103,7 @@ def _summary(run: Run) -> dict[str, Any]:
     with suppress(MissingStage, FileNotFoundError):
         if summary and summary.pop("inputs", None) == summary_inputs(run):
             return summary
-    return {"similarity": {}, "mixed": {}, "s": []}
+    return {"similarity": {}, "mixed": {}, "s": [], "constant": None}
 
 
 def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:

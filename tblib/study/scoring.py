@@ -21,6 +21,7 @@ from ..run.features import features
 from ..run.models import predict
 from ..run.reuse import identity
 from ..settings.config import Profile
+from . import compact
 from .work import unit
 
 FEATURES = ("invariant", "distinctive")
@@ -67,7 +68,7 @@ def compare(config: Profile, folder: Path) -> None:
 
 
 def score(config: Profile, folder: Path) -> None:
-    """Write `similarity.csv`, the static scores students mix with."""
+    """Write `similarity.csv`, the static scores students mix with; both teachers are finished."""
     run = unit(config, folder)
     raw, pool_rows, c = _raw(folder), run.pool.rows("train"), config.similarity
 
@@ -78,7 +79,7 @@ def score(config: Profile, folder: Path) -> None:
     space = "projected" if c.projected else "backbone"
     s = fitted(c.features, space, c.clips)
     columns = {"raw": raw[f"{c.features}/{space}/{c.clips}"]}
-    columns |= reweight.controls(s.float(), _oracle(run), config.seed)
+    columns |= reweight.controls(s.float(), _oracle(run), constant(run), config.seed)
     if run.families is None:
         columns.pop("oracle")
     columns["s_invariant"] = fitted("invariant", "backbone", 8)
@@ -86,6 +87,24 @@ def score(config: Profile, folder: Path) -> None:
     values = {name: value.numpy() for name, value in columns.items()}
     table = pd.DataFrame({"video": run.videos.table.video, **values})
     atomic_write(folder / "similarity.csv", lambda path: table.to_csv(path, index=False))
+
+
+def constant(run: Run) -> float:
+    """Choose the control's one weight for all videos, on training videos no teacher was trained on.
+
+    These are the validation videos if some are set aside, else the unlabelled ones: like the
+    oracle, this control then knows labels that a method has not.  Test videos play no part.
+    """
+    place = run.dir / "study" / "constant.json"
+    inputs = [*(identity(run, f"teacher_{kind}") for kind in FEATURES), code_hash(everything=False)]
+    known = read_json(place) if place.is_file() else {}
+    if known.get("inputs") != inputs:
+        kept = run.pool.rows("val")
+        rows = kept if len(kept) else run.pool.rows("unlabelled")
+        p = [predict(run, f"teacher_{kind}", rows) for kind in FEATURES]
+        known = {"weight": reweight.best_constant(*p, torch.tensor(run.pool.labels[rows]))}
+        write_json(place, {"inputs": inputs} | known)
+    return known["weight"]
 
 
 def _raw(folder: Path) -> dict[str, torch.Tensor]:
@@ -123,7 +142,7 @@ def summarise(config: Profile, folder: Path) -> None:
                 "mean": float(s.mean()),
             }
     mixed, s = _mixtures(run, p, label)
-    summary = {"similarity": found, "mixed": mixed, "s": s}
+    summary = {"similarity": found, "mixed": mixed, "s": s, "constant": constant(run)}
     write_json(folder / "study" / "summary.json", {"inputs": summary_inputs(run)} | summary)
 
 
@@ -138,17 +157,21 @@ def summary_inputs(run: Run) -> list[str]:
 
 
 def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dict, list[float]]:
-    """Mix the teachers at test time with every score, and with hindsight (the better one)."""
+    """Mix the teachers at test time with every score, and with hindsight (the better one).
+
+    Probabilities and scores are rounded as in the record, so that it can be done again from there.
+    """
     test = run.pool.rows("test")
     table = pd.read_csv(run.dir / "similarity.csv").iloc[test]
-    names = [name for name in table.columns if name not in ("video", "raw")]
+    table = table.drop(columns=["video", "raw"]).round(4)
+    as_recorded = [torch.tensor(compact.rounded(q.numpy())) for q in p]
     mixed = {
-        name: evaluate.accuracy(reweight.mix(*p, torch.tensor(table[name].to_numpy())), label)
-        for name in names
+        name: evaluate.accuracy(reweight.mix(*as_recorded, torch.tensor(s.to_numpy())), label)
+        for name, s in table.items()
     }
     either = torch.stack([q.argmax(1) == label for q in p]).any(0)
     mixed["hindsight"] = 100 * either.float().mean().item()
-    return mixed, [round(v, 4) for v in table["reweighted"]]
+    return mixed, table["reweighted"].tolist()
 
 
 def _auc(positive: np.ndarray, value: torch.Tensor) -> float | None:

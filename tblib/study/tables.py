@@ -99,7 +99,7 @@ def score_controls(study: Study) -> pd.DataFrame:
     rows = [
         ("s(v)", "student_reweighted", ""),
         ("none: plain average", "student_average", ""),
-        ("constant: the mean of s", "student_constant", ""),
+        (f"constant: {study.constant}", "student_constant", ""),
         ("s of other videos (shuffled)", "student_shuffled", ""),
         ("1 − s (inverted)", "student_inverted", ""),
         ("the true family (oracle)", "student_oracle", ""),

@@ -26,6 +26,7 @@ from ..run.launch import train_shared
 from ..run.models import predict
 from ..run.reuse import digest
 from ..settings.config import Profile
+from . import compact
 
 
 @lru_cache(maxsize=4)
@@ -66,13 +67,12 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
 
 def _test(run: Run, job: Job) -> dict:
     rows = run.pool.rows("test")
-    right = predict(run, job.name, rows).argmax(1).numpy() == run.pool.labels[rows]
+    p = predict(run, job.name, rows).numpy()
+    found = {"right": bits(p.argmax(1) == run.pool.labels[rows]), "p": compact.pack(p)}
     curve = [
         [line["step"], line["top1"]] for line in read_log(run.folder(job.name) / "curve.jsonl")
     ]
-    return {"right": bits(right)} | (
-        {"curve": curve, "curve_clips": CURVE_CLIPS} if job.watch else {}
-    )
+    return found | ({"curve": curve, "curve_clips": CURVE_CLIPS} if job.watch else {})
 
 
 def probe(run: Run, name: str) -> dict:

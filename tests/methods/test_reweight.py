@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tblib.errors import ConfigError
-from tblib.methods.reweight import controls, fit_map, mix, raw_similarity, similarity_matrix
+from tblib.methods.reweight import (
+    best_constant,
+    controls,
+    fit_map,
+    mix,
+    raw_similarity,
+    similarity_matrix,
+)
 
 
 def random(*shape, seed=0):
@@ -136,17 +143,45 @@ def test_the_mixture_is_a_distribution_between_the_teachers():
 
 def test_controls_are_what_they_say():
     s, oracle = torch.rand(50), (torch.arange(50) % 2).float()
-    found = controls(s, oracle, seed=3)
+    found = controls(s, oracle, 0.7, seed=3)
     assert torch.equal(found["reweighted"], s)
     assert found["invariant_only"].unique().tolist() == [1]
     assert found["distinctive_only"].unique().tolist() == [0]
     assert found["average"].unique().tolist() == [0.5]
-    assert found["constant"].unique().tolist() == pytest.approx([s.mean().item()])
+    assert found["constant"].unique().tolist() == pytest.approx([0.7])
     assert torch.equal(found["shuffled"].sort().values, s.sort().values)
     assert not torch.equal(found["shuffled"], s)
     torch.testing.assert_close(found["inverted"] + s, torch.ones(50))
     assert torch.equal(found["oracle"], oracle)
-    again = controls(s, oracle, seed=3)
+    again = controls(s, oracle, 0.7, seed=3)
     assert torch.equal(found["shuffled"], again["shuffled"])
-    assert not torch.equal(found["shuffled"], controls(s, oracle, seed=4)["shuffled"])
+    assert not torch.equal(found["shuffled"], controls(s, oracle, 0.7, seed=4)["shuffled"])
     assert all(value.min() >= 0 and value.max() <= 1 for value in found.values())
+
+
+def torn(threshold, to_inv):
+    """A video that is right only for weights of the one teacher above a threshold over one half."""
+    b = 1 / (2 * threshold)  # what that teacher gives to the label; the other gives nothing
+    one, other = [b, 1 - b], [0.0, 1.0]
+    return (one, other) if to_inv else (other, one)
+
+
+@pytest.mark.parametrize(
+    "videos, found",
+    [
+        ([(0.72, True)], 0.8),  # 0.8 is the first of the grid that is enough
+        ([(0.72, False)], 0.2),
+        ([(0.72, True), (0.72, False)], 0.2),  # 0.2 and 0.8 both win one: the smaller
+        ([(0.72, True), (0.85, True), (0.72, False)], 0.9),
+    ],
+)
+def test_the_best_constant_wins_most_videos_and_is_near_one_half(videos, found):
+    p_inv, p_dist = zip(*(torn(*video) for video in videos), strict=True)
+    label = torch.zeros(len(videos), dtype=torch.long)
+    assert best_constant(torch.tensor(p_inv), torch.tensor(p_dist), label) == found
+
+
+def test_teachers_that_agree_leave_one_half():
+    p = random(6, 5).softmax(1)
+    assert best_constant(p, p, p.argmax(1)) == 0.5
+    assert best_constant(p, p, (p.argmax(1) + 1) % 5) == 0.5, "nothing to win"

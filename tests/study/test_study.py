@@ -18,6 +18,7 @@ from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.files import read_json, write_json
 from tblib.methods import registry
 from tblib.methods.job import Job
+from tblib.methods.reweight import mix
 from tblib.run.jobs import train_job
 from tblib.run.models import student_job
 from tblib.settings.profiles import load_profile
@@ -161,6 +162,30 @@ def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
     assert all(torch.equal(shared[name], alone[name]) for name in alone)
 
 
+@pytest.mark.parametrize("val_groups, pool", [(0, "unlabelled"), (1, "val")])
+def test_the_constant_is_chosen_once_and_never_on_test_videos(
+    profile, tmp_path, monkeypatch, val_groups, pool
+):
+    run = conduct.prepare(
+        load_profile(str(profile), {"data.val_groups": val_groups}), tmp_path / "run", 0, 0.5
+    )
+    asked = []
+
+    def predict(run, name, rows):
+        """The invariant teacher is always right and sure, the other always wrong and sure."""
+        asked.append(rows.tolist())
+        shift = name != "teacher_invariant"
+        return torch.eye(4)[(torch.tensor(run.pool.labels[rows]) + shift) % 4]
+
+    monkeypatch.setattr(scoring, "predict", predict)
+    monkeypatch.setattr(scoring, "identity", lambda run, name: f"weights of {name}")
+    assert scoring.constant(run) == 0.6, "the nearest to one half that hears the right one"
+    assert asked == [run.pool.rows(pool).tolist()] * 2
+    assert scoring.constant(run) == 0.6 and len(asked) == 2
+    monkeypatch.setattr(scoring, "identity", lambda run, name: f"other weights of {name}")
+    assert scoring.constant(run) == 0.6 and len(asked) == 4
+
+
 def test_a_single_seed_has_no_second_invariant_teacher():
     alone = load_profile("laptop-study", {"study.seeds": [3]})
     several = load_profile("laptop-study")
@@ -287,6 +312,7 @@ def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_pa
     stale = read_json(record(c, whole, tmp_path / "stale"))
     assert stale["units"][0]["s"] == [], "a summary of other scores is left out"
     assert len(undisturbed["units"][0]["s"]) == 16
+    _mixed_again(reading.Study(undisturbed), 0.5, 0)
     before = time.monotonic()
     capfd.readouterr()
     conduct.conduct(c, whole)
@@ -296,6 +322,17 @@ def test_a_killed_study_goes_on_and_ends_like_an_undisturbed_one(profile, tmp_pa
     assert study.fractions == [0.25, 0.5]
     assert study.right("student_reweighted", 0.5).shape == (2, 16)
     assert study.unit(0.25, 0)["labelled"] == 8
+
+
+def _mixed_again(study: reading.Study, fraction: float, seed: int) -> None:
+    """Mix the teachers from the record alone and find what the run had measured."""
+    p = [study.probabilities(f"teacher_{kind}", fraction)[seed] for kind in scoring.FEATURES]
+    mixed = study.mixed(fraction).loc[seed]
+    chosen = study.unit(fraction, seed)["constant"]
+    for name, s in (("reweighted", study.s(fraction)[0]), ("average", 0.5), ("constant", chosen)):
+        both = mix(*(torch.tensor(q) for q in p), torch.tensor(s).expand(len(study.label)))
+        hits = both.argmax(1).numpy() == study.label
+        assert 100 * hits.mean() == pytest.approx(mixed[name]), name
 
 
 def _measured(unit: dict) -> dict:

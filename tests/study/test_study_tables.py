@@ -12,6 +12,7 @@ from tblib.lesson.paper import ablations
 from tblib.stats import Interval
 from tblib.study import tables
 from tblib.study.hypotheses import HYPOTHESES, judge
+from tblib.study.measures import twins
 from tblib.study.reading import Study, decode_bits, load, recorded
 from tblib.study.verdict import above, below, holm, p_value
 
@@ -230,7 +231,7 @@ def test_absent_cells_show_a_dash_and_how_many_seeds_there_are(record):
     oracle = table.loc["the true family (oracle)"]
     assert (oracle["5 %"], oracle["20 %"], oracle.seeds) == ("–", "–", "0")
     assert np.isnan(oracle["20 % mean"]) and np.isnan(oracle.steps)
-    constant = table.loc["constant: the mean of s"]
+    constant = table.loc["constant: ½ (= average)"]
     assert constant.seeds == "1" and "±" not in constant["20 %"] and constant["20 %"] != "–"
     assert np.isnan(constant["20 % p t"])
     assert table.loc["s of other videos (shuffled)", "seeds"] == "4"
@@ -371,6 +372,20 @@ def test_statements_about_times_are_of_projected_features_in_old_and_new_records
     assert Study(record).retrieval_space == "backbone features"
     assert judge(Study(record)).set_index("number").loc["H3b", "value"] == pytest.approx(old)
     assert Study(record).pretrained("distinctive")["retrieval"].mean() == 0.25
+
+
+def test_students_of_the_same_targets_measure_noise_in_old_records_only(record):
+    study = Study(record)
+    noise = twins(study)
+    assert len(noise) == 10, "two shares of labels, five seeds"
+    again = study.top1("student_constant", 0.05) - study.top1("student_average", 0.05)
+    assert noise.loc[0.05].tolist() == again.tolist()
+    assert study.constant == "½ (= average)"
+    for unit in record["units"]:
+        unit["constant"] = 0.7
+    assert Study(record).constant == "best on training videos"
+    assert not len(twins(Study(record))), "a chosen constant is no twin of the average"
+    assert "constant: best on training videos" in set(tables.score_controls(Study(record)).what)
 
 
 @pytest.mark.parametrize("left", [0, 1])
