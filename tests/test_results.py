@@ -1,14 +1,18 @@
 """Recorded results: complete, with run cards, and what the README says of them."""
 
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tblib import stats
 from tblib.files import read_json
-from tblib.study import reading
+from tblib.study import measures, reading
+from tblib.study.hypotheses import HYPOTHESES, judge
+from tblib.study.verdict import together
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = sorted(set((ROOT / "results").glob("*.json")) - {ROOT / "results" / "reliability.json"})
@@ -94,6 +98,73 @@ def test_pages_that_show_the_wrong_network_say_so():
     assert "\n(our-own-mistakes)=\n## Our own mistakes\n" in told
 
 
+LINKS = (("H1", "H2", "H3", "H3b", "H3c"), ("H4", "H5"), ("H7",), ("H11",))
+
+
+@lru_cache
+def judged(name):
+    return judge(reading.load(name))
+
+
+def p_values(study, number, labels):
+    """p of a statement of one part, uncorrected and corrected."""
+    table = judged(study.name)
+    row = table[(table.number == number) & (table.labels == labels)].iloc[0]
+    return row.p, row.p_holm
+
+
+def word_for(study, numbers):
+    """What the README may say of a link of the chain, as it explains its words."""
+    table = judged(study.name)
+    table = table[table.number.isin(numbers) & (table.outcome != "not measured")]
+    found = table.drop_duplicates(["number", "labels"]).outcome.tolist()
+    alone = [
+        together([part.outcome(part.find(), part.find().p) for part in group])
+        for hypothesis in HYPOTHESES
+        if hypothesis.number in numbers
+        for group in hypothesis.parts(study)
+    ]
+    if not found:
+        return "Not asked."
+    if set(found) == {"supported"}:
+        return "**Yes.**"
+    if "supported" in found:
+        return "**In part.**"
+    return "**Before correction only.**" if "supported" in alone else "**Not shown.**"
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in reading.recorded() if n in (ROOT / "README.md").read_text()]
+)
+def test_the_readme_calls_a_link_supported_only_after_the_correction(name):
+    readme = (ROOT / "README.md").read_text()
+    (row,) = (line for line in readme.splitlines() if line.startswith(f"| `{name}`"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")][1:]
+    study = reading.load(name)
+    for cell, numbers in zip(cells, LINKS, strict=True):
+        assert cell.startswith(word_for(study, numbers)), (cell, numbers)
+
+
+def test_a_single_difference_between_students_is_left_after_the_correction():
+    left = [
+        (name, row.labels, row.compared)
+        for name in reading.recorded()
+        for row in judged(name).itertuples()
+        if "student" in row.compared and row.p_holm < 0.05
+    ]
+    assert left == [("laptop-study", "5 %", "student_inv_dist2 − student_invariant_only")]
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert "a single difference between students is left in all five studies: with 5 %" in readme
+
+
+def test_the_readme_says_how_far_students_of_the_same_targets_lie_apart():
+    noise = pd.concat([measures.twins(reading.load(name)) for name in reading.recorded()])
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert f"{len(noise)} pairs of students" in readme
+    said = f"differ by {noise.std():.1f} points (standard deviation), by {noise.abs().max():.1f}"
+    assert f"{said} at most" in readme
+
+
 def test_what_the_readme_says_of_the_study_of_one_actor_is_recorded():
     study = reading.load("one-actor-study")
     readme = " ".join((ROOT / "README.md").read_text().split())
@@ -107,8 +178,9 @@ def test_what_the_readme_says_of_the_study_of_one_actor_is_recorded():
     shuffled, inverted = (gain(f"student_{s}", 0.1)[0] for s in ("shuffled", "inverted"))
     controls = [gain(f"student_{s}", 0.05)[0] for s in ("shuffled", "inverted")]
     assert "{} more than shuffled scores, {} more than inverted".format(*controls) in readme
-    assert f"**Yes with 5 %**: +{few} (p = 0.01)" in readme
-    assert f"With 10 % +{some}, but better than shuffled (+{shuffled})" in readme
+    p, p_holm = p_values(study, "H7", "5 %")
+    assert f"With 5 % +{few} (p = {p:.2f}, corrected {p_holm:.2f})" in readme
+    assert f"With 10 % +{some}, and more than shuffled (+{shuffled})" in readme
     assert f"and inverted (+{inverted})" in readme
     ssl = " and ".join(gain("ssl", f)[0] for f in (0.05, 0.1))
     assert f"`one-actor-study` ({ssl} more, with 5 and 10 %)" in readme
@@ -150,14 +222,15 @@ def test_what_the_readme_says_of_the_study_of_one_gym_is_recorded():
     def top1(cell):
         return " and ".join(f"{study.top1(cell, f).mean():.1f}" for f in (0.05, 0.1))
 
-    assert f"{found('distinctive'):.1f} and {found('invariant'):.1f} times, the second" in readme
+    assert f"{found('distinctive'):.1f} and {found('invariant'):.1f} times. On persistent" in readme
     invariant, distinctive = at_home("teacher_invariant"), at_home("teacher_distinctive")
     said = "the invariant teacher has {} and {} %, the distinctive one {} and {}"
     assert said.format(*invariant, *distinctive) in readme
-    assert f"**Mostly.** {interval('average', ' (p = 0.05)', ' (p = 0.04)')}" in readme
+    p, p_holm = zip(*(p_values(study, "H7", labels) for labels in ("5 %", "10 %")), strict=True)
+    said = "(p = {:.2f} and {:.2f}, corrected {:.2f} and {:.2f})".format(*p, *p_holm)
+    assert f"{interval('average', '', '')} {said}" in readme
     assert f"Shuffled scores: {interval('shuffled', '', '')} (p = 0.09 and 0.05)" in readme
     assert f"{more_than('inverted')} more than inverted scores" in readme
-    assert f"{more_than('constant')} more than a constant one" in readme
     students = ("reweighted", "average", "distinctive_only", "invariant_only")
     said = (
         "the reweighted mixture has {} %, that of the average {}, of the distinctive teacher {}, "
@@ -180,9 +253,11 @@ def test_what_the_readme_says_of_pairs_of_teachers_in_one_gym_is_recorded():
     (few, _, p), (some, _, q) = invariant
     assert f"by {few:.1f} and {some:.1f} points (p = {p:.3f} and {q:.2f})" in readme
     (few, *_), (some, *_) = distinctive
-    assert f"but not two distinctive ones ({few:+.1f} and {some:+.1f})" in readme
+    assert f"but not more than two distinctive ones ({few:+.1f} and {some:+.1f})" in readme
     pair = "inv_dist2_reweighted"
     said = " and ".join(f"{mean:.1f} ± {half:.1f}" for mean, half, _ in gains(pair, "inv_dist2"))
     assert f"s(v) gains {said} points over their average" in readme
     (few, _, p), (some, _, q) = gains(pair, "inv_dist2_shuffled")
-    assert f"{few:.1f} and {some:.1f} over shuffled scores (p = {p:.3f} and {q:.2f})" in readme
+    corrected = [p_values(study, "H19", labels)[1] for labels in ("5 %", "10 %")]
+    said = "(p = {:.3f} and {:.2f}, corrected {:.2f} and {:.2f})".format(p, q, *corrected)
+    assert f"{few:.1f} and {some:.1f} over shuffled scores {said}" in readme

@@ -1,7 +1,8 @@
 """What the claim predicts, written down with thresholds before any result was read, and judged.
 
-Every statement is judged on means over seeds.  A statement with two parts at the same share of
-labels is supported only if both parts are; `verdict` has the rules.
+Every statement is judged on means over seeds, after Holm's correction for all tests of the study.
+A statement with two parts at the same share of labels is supported only if both parts are;
+`verdict` has the rules.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from .reading import Study
 from .tables import percent
 
 PAIRED = "paired t-test over seeds, two-sided"
-SIGNIFICANT = "difference > 0 and p < 0.05"
-INTERVAL = "95 % t interval over seeds"
+SIGNIFICANT = "difference > 0 and p < 0.05 after correction"
+BOUND = "t-test over seeds against the bound, two-sided"
 
 
 @dataclass(frozen=True)
@@ -47,22 +48,28 @@ def judge(study: Study) -> pd.DataFrame:
     Returns:
         number, claim, compared (what the value is), labels (share of labels, – if none), seeds,
         value (mean over seeds; accuracies in percent, differences in points), 95 % CI, p
-        (two-sided; NaN where an interval decides), p_holm (Holm over all p of this study) and
-        outcome of the claim: supported, not supported, reversed or not measured.
+        (two-sided, uncorrected), p_holm (Holm over all p of this study) and outcome of the whole
+        statement by p_holm: supported, not supported, reversed or not measured.
     """
+    groups = [(hypothesis, group) for hypothesis in HYPOTHESES for group in hypothesis.parts(study)]
+    found = [[part.find() for part in group] for _, group in groups]
+    corrected = iter(verdict.holm([finding.p for findings in found for finding in findings]))
     rows = []
-    for hypothesis in HYPOTHESES:
-        for group in hypothesis.parts(study):
-            findings = [part.find() for part in group]
-            outcome = verdict.together(findings)
-            pairs = zip(group, findings, strict=True)
-            rows += [_row(hypothesis, part, found, outcome) for part, found in pairs]
-    table = pd.DataFrame(rows)
-    table.insert(table.columns.get_loc("outcome"), "p_holm", verdict.holm(table["p"]))
-    return table
+    for (hypothesis, group), findings in zip(groups, found, strict=True):
+        p_holm = [next(corrected) for _ in findings]
+        judged = list(zip(group, findings, p_holm, strict=True))
+        outcome = verdict.together([part.outcome(finding, p) for part, finding, p in judged])
+        rows += [_row(hypothesis, *each, outcome) for each in judged]
+    return pd.DataFrame(rows)
 
 
-def _row(hypothesis: Hypothesis, part: verdict.Part, found: verdict.Finding, outcome: str) -> dict:
+def _row(
+    hypothesis: Hypothesis,
+    part: verdict.Part,
+    found: verdict.Finding,
+    p_holm: float,
+    outcome: str,
+) -> dict:
     mean, low, high = found.interval
     return {
         "number": hypothesis.number,
@@ -73,6 +80,7 @@ def _row(hypothesis: Hypothesis, part: verdict.Part, found: verdict.Finding, out
         "value": mean,
         "95 % CI": "–" if np.isnan(low) else f"{low:.2f} to {high:.2f}",
         "p": found.p,
+        "p_holm": p_holm,
         "outcome": outcome,
     }
 
@@ -114,32 +122,32 @@ HYPOTHESES = (
         "H3b",
         "Distinctive features find the time at least twice as often as chance.",
         "share of times found in the same videos / chance",
-        INTERVAL,
-        "lower end > 2",
+        BOUND,
+        "mean > 2 and p < 0.05 after correction",
         measures.retrieval_to_chance("distinctive", verdict.above(2)),
     ),
     Hypothesis(
         "H3c",
         "Invariant features find the time hardly more often than chance.",
         "share of times found in the same videos / chance",
-        INTERVAL,
-        "upper end < 1.25; reversed if the lower end is above",
+        BOUND,
+        "mean < 1.25 and p < 0.05 after correction",
         measures.retrieval_to_chance("invariant", verdict.below(1.25)),
     ),
     Hypothesis(
         "H4",
         "The similarity s(v) is higher for persistent than for phased videos.",
         "AUC of s(v), persistent against phased test videos",
-        INTERVAL,
-        "lower end > 0.8; reversed if the upper end < 0.5",
+        BOUND,
+        "mean > 0.8 and p < 0.05 after correction; reversed: < 0.5",
         measures.score_by_family,
     ),
     Hypothesis(
         "H5",
         "The similarity s(v) points to the teacher that is right.",
         "AUC of s(v), test videos only f_I gets right against those only f_D gets right",
-        INTERVAL,
-        "lower end > 0.5; reversed if the upper end < 0.5",
+        BOUND,
+        "mean > 0.5 and p < 0.05 after correction",
         measures.score_by_teacher,
     ),
     _students(

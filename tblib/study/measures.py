@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from .check import decode_bits
 from .reading import Study
-from .verdict import Part, Rule, above, mean_between
+from .verdict import Between, Part, Rule, above
 
 Groups = list[list[Part]]
 Measure = Callable[[Study], Groups]
@@ -121,8 +121,8 @@ def difficulty(study: Study) -> Groups:
         return [[Part("all_labels", NOTHING, 1.0), Part("scratch", NOTHING, study.main[-1])]]
     most = pd.concat([study.top1("all_labels", f) for f in study.fractions] or [NOTHING])
     least = study.top1("scratch", study.main[-1])
-    return [[Part("all_labels", most, 1.0, mean_between(90, 100)),
-             Part("scratch", least, study.main[-1], mean_between(0, 80))]]  # fmt: skip
+    return [[Part("all_labels", most, 1.0, Between(90, 100)),
+             Part("scratch", least, study.main[-1], Between(0, 80))]]  # fmt: skip
 
 
 def _member(study: Study, name: str) -> np.ndarray:

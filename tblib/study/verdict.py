@@ -1,13 +1,18 @@
-"""From numbers over seeds to an outcome: supported, not supported, reversed or not measured."""
+"""From numbers over seeds to an outcome: supported, not supported, reversed or not measured.
+
+A study asks many questions, so every p is corrected by Holm over all p of the study before it is
+compared with `LEVEL`.  The outcome belongs to a statement, all of whose parts have to hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from ..stats import Interval, mean_ci, paired_test
 
@@ -16,15 +21,80 @@ SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 REVERSED, NOT_MEASURED = "reversed", "not measured"
 # A statement of several parts is worth as much as the part that comes first here.
 WORST = (NOT_MEASURED, REVERSED, NOT_SUPPORTED, SUPPORTED)
-Rule = Callable[[Interval, float], str]
+
+
+class Rule(Protocol):
+    """What the numbers of a part have to look like."""
+
+    def p(self, values: np.ndarray) -> float:
+        """Return the two-sided p of two or more values, NaN if nothing is tested."""
+
+    def outcome(self, mean: float, p: float) -> str:
+        """Judge a mean over seeds by its corrected p."""
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """The mean lies beyond a bound: above it, or below it if `sign` is −1.
+
+    Attributes:
+        bound: has to be passed.
+        reversed_at: a mean clearly on the other side of this is reversed; in between is neither.
+    """
+
+    bound: float
+    reversed_at: float
+    sign: int = 1
+
+    def p(self, values: np.ndarray) -> float:
+        """Test against the bound that the mean has passed; 1 if it has passed none."""
+        mean = values.mean()
+        if self.sign * (mean - self.bound) > 0:
+            return p_value(values, self.bound)
+        passed = self.sign * (mean - self.reversed_at) < 0
+        return p_value(values, self.reversed_at) if passed else 1.0
+
+    def outcome(self, mean: float, p: float) -> str:
+        """Judge: significant beyond the bound, significant the other way, or neither."""
+        if not p < LEVEL:
+            return NOT_SUPPORTED
+        return SUPPORTED if self.sign * (mean - self.bound) > 0 else REVERSED
+
+
+@dataclass(frozen=True)
+class Between:
+    """The mean lies between two values, both included; nothing is tested."""
+
+    low: float
+    high: float
+
+    def p(self, values: np.ndarray) -> float:
+        """Return NaN."""
+        return np.nan
+
+    def outcome(self, mean: float, p: float) -> str:
+        """Judge by the mean alone."""
+        return SUPPORTED if self.low <= mean <= self.high else NOT_SUPPORTED
+
+
+POSITIVE = Beyond(0, 0)
+
+
+def above(bound: float, reversed_below: float = -np.inf) -> Beyond:
+    """Make a rule: the mean lies above `bound`, reversed if below `reversed_below`."""
+    return Beyond(bound, reversed_below)
+
+
+def below(bound: float) -> Beyond:
+    """Make a rule: the mean lies below `bound`, reversed if above it."""
+    return Beyond(bound, bound, -1)
 
 
 class Finding(NamedTuple):
-    """Interval over seeds, two-sided p (NaN where the rule looks at the interval), outcome."""
+    """Interval over seeds and two-sided p (NaN: too few seeds, or a rule without a test)."""
 
     interval: Interval
     p: float
-    outcome: str
 
 
 @dataclass(frozen=True)
@@ -35,68 +105,46 @@ class Part:
         compared: what the number is.
         values: the numbers, indexed by seed; empty if nothing was measured.
         labels: share of labels it belongs to, in [0, 1]; None if it does not depend on labels.
-        rule: interval and p-value to outcome; None asks for a difference above zero.
+        rule: what the mean has to look like; a difference above zero unless said otherwise.
     """
 
     compared: str
     values: pd.Series
     labels: float | None = None
-    rule: Rule | None = None
+    rule: Rule = POSITIVE
 
     def find(self) -> Finding:
-        """Judge the part.  It takes two seeds to tell an effect from the luck of a run."""
-        values = self.values.dropna()
+        """Measure the part.  It takes two seeds to tell an effect from the luck of a run."""
+        values = self.values.dropna().to_numpy(dtype=float)
         if len(values) < 2:
             mean = float(values.mean()) if len(values) else np.nan
-            return Finding(Interval(mean, np.nan, np.nan), np.nan, NOT_MEASURED)
-        interval = mean_ci(values)
-        p = np.nan if self.rule else p_value(values)
-        return Finding(interval, p, (self.rule or positive)(interval, p))
+            return Finding(Interval(mean, np.nan, np.nan), np.nan)
+        return Finding(mean_ci(values), self.rule.p(values))
+
+    def outcome(self, found: Finding, corrected: float) -> str:
+        """Judge what was found by its corrected p."""
+        if self.values.notna().sum() < 2:
+            return NOT_MEASURED
+        return self.rule.outcome(found.interval.mean, corrected)
 
 
-def p_value(differences: Sequence[float]) -> float:
-    """Return p of the t-test against zero; of the permutation test where all values are equal."""
-    test = paired_test(differences, np.zeros(len(differences)))
-    return test.p_permutation if np.isnan(test.p_t) else test.p_t
+def p_value(values: Sequence[float], bound: float = 0.0) -> float:
+    """Return p of the t-test against a bound: below 0.05 where the 95 % t interval excludes it.
+
+    Equal differences from zero are tested by sign flips, since few videos make equal numbers
+    likely; a share or an AUC that is equal in all runs has a point for an interval, so p is 0 or 1.
+    """
+    values = np.asarray(values, dtype=float)
+    if np.ptp(values) > 1e-12 * max(1.0, np.abs(values).max()):
+        return float(stats.ttest_1samp(values, bound).pvalue)
+    if bound == 0:
+        return paired_test(values, np.zeros(len(values))).p_permutation
+    return float(np.isclose(values[0], bound))
 
 
-def positive(interval: Interval, p: float) -> str:
-    """Judge a difference: significant and above zero, significant and below, or neither."""
-    if not p < LEVEL:
-        return NOT_SUPPORTED
-    return SUPPORTED if interval.mean > 0 else REVERSED
-
-
-def above(bound: float, reversed_below: float = -np.inf) -> Rule:
-    """Make a rule: the lower end of the interval lies above `bound`."""
-
-    def rule(interval: Interval, p: float) -> str:
-        if interval.low > bound:
-            return SUPPORTED
-        return REVERSED if interval.high < reversed_below else NOT_SUPPORTED
-
-    return rule
-
-
-def below(bound: float) -> Rule:
-    """Make a rule: the upper end lies below `bound`; reversed if the lower end lies above it."""
-
-    def rule(interval: Interval, p: float) -> str:
-        if interval.high < bound:
-            return SUPPORTED
-        return REVERSED if interval.low > bound else NOT_SUPPORTED
-
-    return rule
-
-
-def mean_between(low: float, high: float) -> Rule:
-    """Make a rule: the mean lies between two values, both included."""
-    return lambda interval, p: SUPPORTED if low <= interval.mean <= high else NOT_SUPPORTED
-
-
-def together(findings: Sequence[Finding]) -> str:
+def together(outcomes: Sequence[str]) -> str:
     """Return the outcome of a statement all of whose parts have to be supported."""
-    return min((finding.outcome for finding in findings), key=WORST.index)
+    return min(outcomes, key=WORST.index)
 
 
 def holm(p: Sequence[float]) -> np.ndarray:

@@ -9,12 +9,12 @@ from study_record import TOP1, drop, plant, synthetic_record
 
 from tblib.errors import DataError, MissingStage, UserError
 from tblib.lesson.paper import ablations
-from tblib.stats import Interval
+from tblib.stats import mean_ci
 from tblib.study import tables
 from tblib.study.hypotheses import HYPOTHESES, judge
 from tblib.study.measures import twins
 from tblib.study.reading import Study, decode_bits, load, recorded
-from tblib.study.verdict import above, below, holm, p_value
+from tblib.study.verdict import Between, above, below, holm, p_value
 
 ALL_TABLES = (
     tables.teachers_by_reweighting,
@@ -419,17 +419,47 @@ def test_holm_counts_every_test_of_the_study(study):
     tested = table.p.notna()
     assert table.p_holm[tested].min() == pytest.approx(table.p[tested].min() * tested.sum())
     assert (table.p_holm[tested] >= table.p[tested]).all() and table.p_holm[~tested].isna().all()
-    assert set(table.number[~tested]) == {"H3b", "H3c", "H4", "H5", "H15"}
+    assert set(table.number[~tested]) == {"H15"}, "means without a test"
 
 
-def test_interval_rules_at_their_bounds():
-    assert above(2)(Interval(3, 2.1, 4), np.nan) == "supported"
-    assert above(2)(Interval(1, 0.5, 1.5), np.nan) == "not supported"
-    assert above(0.8, 0.5)(Interval(0.6, 0.4, 0.8), np.nan) == "not supported"
-    assert above(0.8, 0.5)(Interval(0.4, 0.35, 0.45), np.nan) == "reversed"
-    assert below(1.25)(Interval(1.1, 1, 1.2), np.nan) == "supported"
-    assert below(1.25)(Interval(1.2, 1, 1.4), np.nan) == "not supported"
-    assert below(1.25)(Interval(1.4, 1.3, 1.5), np.nan) == "reversed"
+def test_rules_at_their_bounds():
+    assert above(2).outcome(3, 0.04) == "supported"
+    assert above(2).outcome(3, 0.06) == "not supported"
+    assert above(0.8, 0.5).outcome(0.4, 0.01) == "reversed"
+    assert below(1.25).outcome(1.1, 0.01) == "supported"
+    assert below(1.25).outcome(1.4, 0.01) == "reversed"
+    assert below(1.25).outcome(1.2, 0.2) == below(1.25).outcome(1.4, 0.2) == "not supported"
+    assert Between(90, 100).outcome(90, np.nan) == "supported"
+    assert Between(90, 100).outcome(89.9, np.nan) == "not supported"
+
+
+def test_p_against_a_bound_agrees_with_the_interval():
+    """The 95 % t interval excludes the bound just where p is below 0.05."""
+    values = np.array([2.1, 2.6, 2.4, 2.9, 2.2])
+    low, high = mean_ci(values)[1:]
+    for bound in (low - 0.01, high + 0.01):
+        assert p_value(values, bound) < 0.05
+    for bound in (low + 0.01, high - 0.01):
+        assert p_value(values, bound) > 0.05
+    assert above(low).p(values) == pytest.approx(0.05)
+    assert above(3).p(values) == 1, "no bound is passed"
+    assert above(3, 2.9).p(values) == p_value(values, 2.9)
+    assert p_value([1.0] * 5, 0.8) == 0 and p_value([1.0] * 5, 1.0) == 1
+
+
+def test_a_statement_is_supported_only_after_the_correction(record):
+    """One test alone passes; the same numbers among tests that find nothing do not."""
+    table = judge(Study(record))
+    single = table[(table.number == "H7") & (table.labels == "20 %")].iloc[0]
+    for unit in record["units"]:
+        for name in unit["cells"]:
+            if name not in ("student_average", "student_reweighted"):
+                unit["cells"][name] = unit["cells"]["student_average"]
+    weaker = plant(record, "student_reweighted", 74.5, 0.2)
+    found = judge(Study(weaker))
+    row = found[(found.number == "H7") & (found.labels == "20 %")].iloc[0]
+    assert single.p < row.p < 0.05 < row.p_holm
+    assert row.outcome == "not supported" and single.outcome == "supported"
 
 
 def test_equal_differences_ask_the_permutation_test():
