@@ -166,9 +166,9 @@ print(
 
 # %%
 def score(name):
-    """Accuracy on the test videos with Wilson's 95 % interval, percent."""
+    """Accuracy on the test videos with its 95 % interval, percent."""
     hits = (p[name].argmax(1) == labels[test]).numpy()
-    interval = stats.wilson(int(hits.sum()), len(hits))
+    interval = stats.group_interval(hits, run.videos.table.group[test])
     return {
         "system": name,
         "top1": 100 * hits.mean(),
@@ -180,7 +180,8 @@ def score(name):
 table = pd.DataFrame([score(name) for name in p])
 plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # %% [markdown]
-# The intervals say how much another draw of test videos could change a number.  They do **not**
+# The intervals say how much another draw of test videos could change a number.  Videos of one group
+# show one scene and are right or wrong together, so whole groups are drawn.  The intervals do **not**
 # contain the effect of another seed (other labelled videos, another start), which is usually
 # larger.  One run is an anecdote: only the same run with other seeds tells how large.
 #
@@ -221,7 +222,7 @@ test_pair = stats.mcnemar(right["invariant"], right["distinctive"])
 either = right["invariant"] | right["distinctive"]
 print(
     f"only invariant right: {test_pair.only_a}, only distinctive: {test_pair.only_b}, "
-    f"p = {test_pair.p:.3f}"
+    f"p = {test_pair.p:.3f} if videos were independent"
 )
 print(
     f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %"
@@ -321,7 +322,7 @@ run.save_metrics(
 # choices coincide, but that is luck.)
 # ```
 #
-# 3. Wilson's interval of a system is ±4 points.  A second seed gives a result eight points lower.  Is
+# 3. The interval of a system over test videos is ±4 points.  A second seed gives a result eight points lower.  Is
 #    something broken?
 #
 # ```{admonition} Answer
@@ -350,8 +351,8 @@ run.save_metrics(
 # with this network and this number of steps.
 # ```
 #
-# 2. **Easy.** With 120 test videos and 50 % accuracy, how wide is the 95 % interval?  How many
-#    videos would halve it?
+# 2. **Easy.** With 120 independent test videos and 50 % accuracy, how wide is the 95 % interval?  How
+#    many videos would halve it?
 #
 # ````{admonition} Solution
 # :class: dropdown

@@ -234,10 +234,13 @@ right = {name: (q.argmax(1) == labels[test]).numpy() for name, q in p.items()}
 
 
 # %%
+groups = run.videos.table.group[test]  # drawn as a whole: one scene each
+
+
 def line(name):
     """Accuracy with its interval, percent, and p of the difference to the student."""
     low, high = (
-        100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:]
+        100 * end for end in stats.group_interval(right[name], groups)[1:]
     )
     other = stats.mcnemar(right[job.name], right[name])
     return {
@@ -262,7 +265,7 @@ plot.accuracy_bars(table, {"chance": chance})
 # gives, the step to the student what distillation from two teachers adds, the distance to the last
 # row what is left.  Each of these steps can go down: a student that ends below `supervised_ssl` has
 # been misled by its teachers, whatever its loss says.  The p-values compare two trained networks on
-# these videos; they do not know what another seed would do.
+# these videos, as if no two were of one group; they do not know what another seed would do.
 #
 # A student can end *above* its target.  It also sees labels, starts from other weights, and its
 # training averages the teachers' answers over many augmented clips.  Do the two still agree where it

@@ -144,7 +144,8 @@ plot.training_curves(
 # p = \min\bigl(1,\; 2\, P(X \le \min(b, c))\bigr) , \qquad X \sim \mathrm{Bin}(b + c, \tfrac12) .
 # $$
 #
-# Videos on which both agree say nothing.  This is McNemar's exact test:
+# Videos on which both agree say nothing.  The tosses are taken as independent, which videos of one
+# group are not, so the true p is larger.  This is McNemar's exact test:
 
 # %% tags=["remove-input"]
 Code(inspect.getsource(stats.mcnemar), language="python")
@@ -161,10 +162,13 @@ right = {name: (q.argmax(1) == labels[test]).numpy() for name, q in p.items()}
 
 
 # %%
+groups = run.videos.table.group[test]  # drawn as a whole: one scene each
+
+
 def line(name):
     """Accuracy with its interval, and the paired comparison with the full method."""
     low, high = (
-        100 * end for end in stats.wilson(int(right[name].sum()), len(test))[1:]
+        100 * end for end in stats.group_interval(right[name], groups)[1:]
     )
     pair = stats.mcnemar(right["reweighted"], right[name])
     group = "students" if name in meaning else "references"
@@ -291,7 +295,8 @@ run.save_metrics(
                 ]
                 for r in table.itertuples()
             ],
-            "note": f"{len(test)} test videos, one seed ({c.seed}); p: McNemar's exact test.",
+            "note": f"{len(test)} test videos, one seed ({c.seed}); intervals over groups of test videos; "
+            "p: McNemar's exact test, as if videos were independent.",
         },
     }
 )

@@ -1,13 +1,14 @@
 """Few seeds, small test sets: intervals and tests that fit, and when each is the right one.
 
 Two sources of chance must not be confused.  A *seed* changes labels, initialisation and order of
-data: ask `mean_ci` and `paired_test`.  A *test set* is a sample of videos: ask `wilson` and
-`mcnemar`, which say nothing about another training run.
+data: ask `mean_ci` and `paired_test`.  A *test set* is a sample of videos: ask `group_interval`,
+which says nothing about another training run.  Videos cut from one recording are not independent;
+`wilson` and `mcnemar` take them as if they were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,8 +46,8 @@ def mean_ci(values: Sequence[float], level: float = 0.95) -> Interval:
     """Return mean and Student's t interval over seeds.
 
     Right for: one number per independent run, say the accuracy of five seeds.  Wrong for the
-    videos of a test set (use `wilson`).  With a single value both ends are NaN: one run has no
-    spread.
+    videos of a test set (use `group_interval`).  With a single value both ends are NaN: one run has
+    no spread.
 
     Raises:
         DataError: no value, a NaN among them, or a level outside (0, 1).
@@ -66,7 +67,7 @@ def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
 
     Right for: one trained model scored on n independent test videos; stays inside [0, 1] also for
     0 or n correct.  Videos cut from one source (a UCF group) are not independent, so the true
-    interval is wider.
+    interval is wider: use `group_interval` for them.
 
     Raises:
         DataError: `correct` is not between 0 and n, or n is 0.
@@ -75,6 +76,44 @@ def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
         raise DataError(f"{correct} correct of {n} videos is impossible; allowed: 0 to n, n >= 1.")
     low, high = stats.binomtest(int(correct), int(n)).proportion_ci(level, method="wilson")
     return Interval(correct / n, float(low), float(high))
+
+
+def group_interval(
+    values: Sequence[float], groups: Sequence[Hashable], level: float = 0.95
+) -> Interval:
+    """Return the mean over test videos and its interval over other draws of whole groups.
+
+    Right for: videos that come in groups of one scene or source, which a model gets right or wrong
+    together.  `values` may be right and wrong of one model (True counts 1), or the differences of
+    two models video by video.  A cluster bootstrap: 9,999 seeded draws of groups with replacement,
+    percentiles of the mean over their videos.  A single group has no spread: both ends are NaN.
+    Where all videos agree both ends are the mean, which says little.
+
+    Args:
+        values: `[N]`.
+        groups: `[N]`, what names the group of each video; a number of its own for each video makes
+            it the ordinary bootstrap.
+
+    Raises:
+        DataError: no value, a NaN among them, or another number of groups than of values.
+    """
+    values = _numbers(values, "values")
+    if len(values) != len(groups):
+        raise DataError(f"{len(values)} values have {len(groups)} groups; give a group for each.")
+    mean, (_, member) = float(values.mean()), np.unique(groups, return_inverse=True)
+    total, size = np.bincount(member, values), np.bincount(member)
+    if len(total) < 2:
+        return Interval(mean, float("nan"), float("nan"))
+    found = stats.bootstrap(
+        (total, size),
+        lambda total, size, axis: total.sum(axis) / size.sum(axis),
+        paired=True,
+        vectorized=True,
+        confidence_level=level,
+        method="percentile",
+        rng=seeded("draws of groups"),
+    )
+    return Interval(mean, *map(float, found.confidence_interval))
 
 
 def paired_test(a: Sequence[float], b: Sequence[float]) -> PairedTest:
@@ -109,7 +148,9 @@ def mcnemar(correct_a: Sequence[bool], correct_b: Sequence[bool]) -> McNemar:
     """Compare two trained models on the same test videos by those on which they disagree.
 
     Right for: two models, one test set.  Exact binomial test; videos that both get right or both
-    get wrong carry no information.  Says nothing about what another seed would give.
+    get wrong carry no information.  Says nothing about what another seed would give.  Videos are
+    taken as independent: where they come in groups p is too small, see `group_interval` of the
+    differences.
 
     Raises:
         DataError: different numbers of videos.

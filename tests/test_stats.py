@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tblib.errors import DataError
-from tblib.stats import mcnemar, mean_ci, paired_test, wilson
+from tblib.stats import group_interval, mcnemar, mean_ci, paired_test, wilson
 
 
 def test_t_interval_of_three_seeds_by_hand():
@@ -44,6 +44,40 @@ def test_wilson_closed_form(correct, n):
     assert interval.low == pytest.approx(centre - reach, abs=1e-9)
     assert interval.high == pytest.approx(centre + reach, abs=1e-9)
     assert interval.low >= 0 and interval.high <= 1
+
+
+def clustered(rng, groups=40, size=5):
+    """Right and wrong of videos whose groups have accuracies of their own, one half on average."""
+    accuracy = rng.beta(1, 1, groups).repeat(size)
+    return rng.random(groups * size) < accuracy, np.arange(groups).repeat(size)
+
+
+def test_an_interval_over_groups_covers_as_often_as_it_says_where_wilson_does_not():
+    rng = np.random.default_rng(0)
+    found = [clustered(rng) for _ in range(200)]
+    whole = [group_interval(*drawn) for drawn in found]
+    single = [wilson(int(right.sum()), len(right)) for right, _ in found]
+    covered = [np.mean([i.low <= 0.5 <= i.high for i in kind]) for kind in (whole, single)]
+    assert 0.9 < covered[0] < 0.98 and covered[1] < 0.87
+
+
+def test_groups_of_one_video_are_the_ordinary_bootstrap():
+    right = np.arange(400) % 4 == 0
+    low, high = group_interval(right, np.arange(400))[1:]
+    assert (low, high) == pytest.approx(tuple(wilson(100, 400)[1:]), abs=0.005)
+
+
+def test_an_interval_over_groups_is_that_of_the_groups_by_hand():
+    """Two groups of one value each: means of draws are 0, ½ and 1 with ¼, ½ and ¼."""
+    interval = group_interval([0, 0, 1, 1, 1, 1], ["a", "a", "b", "b", "b", "b"])
+    assert interval.mean == pytest.approx(2 / 3), "over videos, not over groups"
+    assert (interval.low, interval.high) == (0, 1)
+    assert group_interval([1, 0, 1], ["a", "b", "b"]) == group_interval([1, 0, 1], [7, 9, 9])
+
+
+def test_an_interval_over_one_group_or_of_equal_videos():
+    assert np.isnan(group_interval([1, 0, 1], ["a"] * 3)[1:]).all()
+    assert group_interval([1, 1, 1], ["a", "b", "c"]) == (1, 1, 1)
 
 
 def enumerated(difference):
@@ -103,6 +137,8 @@ def test_mcnemar_without_disagreement():
         lambda: mean_ci([1, 2], level=95),
         lambda: wilson(3, 2),
         lambda: wilson(0, 0),
+        lambda: group_interval([1, 0], ["a"]),
+        lambda: group_interval([], []),
         lambda: paired_test([1, 2], [1]),
         lambda: paired_test([1], [1]),
         lambda: mcnemar([True], [True, False]),

@@ -45,6 +45,8 @@ def checked(raw: Any, where: str) -> dict[str, Any]:
 
 def _check_units(raw: dict[str, Any], where: str) -> None:
     videos = len(raw["test"]["label"])
+    if len(raw["test"].get("group") or raw["test"]["label"]) != videos:
+        raise DataError(f"{where} has not a group for each of {videos} test videos; {AGAIN}.")
     units = [(unit["fraction"], unit["seed"]) for unit in raw["units"]]
     if len(set(units)) < len(units):
         raise DataError(f"{where} has a seed twice at the same labels; {AGAIN}.")

@@ -62,6 +62,15 @@ class Study:
         """Class of every test video, int [N]."""
         return np.asarray(self.raw["test"]["label"], dtype=int)
 
+    @cached_property
+    def groups(self) -> list[str]:
+        """Name what each test video was cut from, [N]: videos of a group are not independent.
+
+        Older records have no groups; their videos are called `Class/v_Class_g01_c01`.
+        """
+        test = self.raw["test"]
+        return list(test.get("group") or (name.rsplit("_c", 1)[0] for name in test["video"]))
+
     @property
     def families(self) -> list[str] | None:
         """`persistent` or `phased` for every class; None for data without such knowledge."""

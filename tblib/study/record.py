@@ -65,6 +65,7 @@ def _head(config: Profile, run: Run) -> dict[str, Any]:
         "test": {
             "video": run.videos.table.video.iloc[test].tolist(),
             "label": run.pool.labels[test].tolist(),
+            "group": run.videos.table.group.iloc[test].tolist(),
         },
     }
 

@@ -96,6 +96,10 @@ def spoil_twice(r):
     r["units"].append(r["units"][0])
 
 
+def spoil_groups(r):
+    r["test"]["group"] = ["one"]
+
+
 def spoil_unit(r):
     del r["units"][0]["cells"]
 
@@ -108,6 +112,7 @@ def spoil_unit(r):
         (spoil_bits, "ssl of seed 0 at 10 % labels has 81 results for 80"),
         (spoil_probe, "joint of seed 0 at 1 % labels has 2 results for 80"),
         (spoil_twice, "a seed twice"),
+        (spoil_groups, "has not a group for each of 80 test videos"),
         (spoil_unit, "damaged .KeyError: 'cells'"),
     ],
 )
@@ -161,6 +166,14 @@ def test_pretrainings_are_stacked_in_the_order_of_seeds(record):
     assert found["retrieval"].shape == found["linear_right"].shape == (5, 80)
     assert found["linear"] == pytest.approx(100 * found["linear_right"].mean(1))
     assert list(Study(record).pretrained("nothing")) == ["seeds"]
+
+
+def test_groups_of_test_videos_are_recorded_or_in_their_names(record):
+    record["test"]["video"][:3] = ["A/v_A_g01_c01", "A/v_A_g01_c02", "A/v_A_g02_c01"]
+    assert Study(record).groups[:3] == ["A/v_A_g01", "A/v_A_g01", "A/v_A_g02"]
+    record["test"]["group"] = ["one"] * 80
+    assert Study(record).groups == ["one"] * 80
+    assert len(set(load("ucf101-study").groups)) == 63
 
 
 def test_an_absent_unit_is_one_sentence(study):
