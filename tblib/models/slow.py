@@ -46,10 +46,12 @@ def _stage(c_in: int, width: int, blocks: int, time: int, stride: int) -> nn.Seq
 
 
 def _initialise(net: nn.Module) -> None:
-    """Draw convolutions as torchvision does for its video networks."""
+    """Draw convolutions as PyTorchVideo does; blocks begin as their shortcuts."""
     for module in net.modules():
         if isinstance(module, nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, Bottleneck):  # identity until its last batch norm has learnt
+            nn.init.zeros_(module.branch[-1].weight)
 
 
 class SlowR50(Backbone):

@@ -1,9 +1,20 @@
 """Networks: sizes, time steps that survive, and slots that really are times."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 import torchvision
-from helpers import tiny_profile  # also limits torch to one thread
+from helpers import opened, tiny_profile  # also limits torch to one thread
+from torchvision.models.video.resnet import (
+    BasicBlock,
+    BasicStem,
+    Conv2Plus1D,
+    Conv3DSimple,
+    R2Plus1dStem,
+    VideoResNet,
+)
 
 from tblib.errors import CheckpointError, ConfigError
 from tblib.models import (
@@ -140,6 +151,26 @@ def test_filters_are_those_of_the_release(name, table, stage):
     assert found == [[*row[:4], *row[5::2]] for row in words]
 
 
+@pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_34"])
+def test_the_reference_names_every_filter_that_differs_from_torchvision(name):
+    parts, stem = (Conv3DSimple, BasicStem) if name == "r3d_18" else (Conv2Plus1D, R2Plus1dStem)
+    depth = [2, 2, 2, 2] if name == "r3d_18" else [3, 4, 6, 3]
+    with torch.device("meta"):
+        theirs = VideoResNet(BasicBlock, [parts] * 4, depth, stem)
+        ours = dict(backbone(name).stages.named_modules())
+    different = {
+        at.removeprefix("layer")
+        for at, layer in theirs.named_modules()
+        if isinstance(layer, torch.nn.Conv3d)
+        and at.startswith("layer")
+        and str(layer) != str(ours[at.removeprefix("layer")])
+    }
+    page = (Path(__file__).parents[2] / "book" / "api" / "networks.md").read_text()
+    named = re.findall(r"`(\d\.\d\.[\w.]+)`", re.search(rf"^\| `{name}` .*$", page, re.M)[0])
+    assert all(at.startswith(tuple(named)) for at in different), different
+    assert all(any(at.startswith(part) for at in different) for part in named), named
+
+
 @pytest.mark.parametrize("steps", [2, 4])
 @pytest.mark.parametrize("name", ["r3d_18", "r2plus1d_34"])
 def test_the_last_stage_hears_the_steps_before_and_after(name, steps):
@@ -198,7 +229,7 @@ def test_slots_listen_to_the_clip_in_the_order_of_time(name, frames, px):
     them almost evenly, and frames at the borders have fewer ways to any slot.  So a change at one
     end need not move its slot twice as much; but of all slots it moves that one most.
     """
-    net = backbone(name).eval().requires_grad_(False)
+    net = opened(backbone(name)).eval().requires_grad_(False)
     clip = torch.rand(2, 3, frames, px, px, requires_grad=True)
     slots, heard = time_slots(net(clip), 4), []
     for k in range(4):
@@ -237,9 +268,17 @@ def test_the_shift_moves_an_eighth_of_the_channels_each_way():
     assert all(channel.tolist() == [1, 2, 3] for channel in out[2:])
 
 
+@pytest.mark.parametrize("name, blocks", [("slow_r50", 16), ("slowfast_r50", 32)])
+def test_blocks_of_slow_networks_begin_as_their_shortcuts(name, blocks):
+    """So PyTorchVideo, and with it the release, begins: the last batch norm of a block has 0."""
+    weights = [m.weight for m in backbone(name).modules() if isinstance(m, torch.nn.BatchNorm3d)]
+    assert sum(not weight.any() for weight in weights) == blocks
+    assert all((weight == 1).all() or not weight.any() for weight in weights)
+
+
 def test_slowfast_at_one_time_scale_is_what_pooling_sees():
     """The map averaged over time is the slow path's mean beside the fast path's."""
-    net = backbone("slowfast_r50").eval()
+    net = opened(backbone("slowfast_r50")).eval()
     with torch.no_grad():
         x = torch.rand(1, 3, 8, 32, 32)
         whole, slow, fast = pool(net(x)), net.slow[0](x[:, :, ::4]), net.fast[0](x)
