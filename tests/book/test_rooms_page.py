@@ -72,7 +72,10 @@ def test_the_page_has_the_picture_with_words_and_a_paragraph_for_each_floor(room
     assert all(floor in words for floor in rooms.floors()) and "none of them upwards" in words
     assert Image.open(tmp_path / "rooms.png").width == 900
     section = text.partition("## The rooms\n")[2].partition("\n## ")[0]
-    assert re.findall(r"^\*\*(.+?)\*\*", section, re.M) == list(rooms.floors())
+    named = re.findall(r"^\*\*(.+?)\*\*", section, re.M)
+    (*above, (_, loose)) = rooms.floors().items()
+    assert named == [*dict(above), "The ground floor"]
+    assert set(loose) <= set(re.findall(r"`(\w+)`", section.rpartition("\n\n")[2]))
 
 
 def test_names_on_the_page_exist():
