@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import time
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from ..errors import DataError, MissingStage
 from ..files import ROOT, read_json, write_json
 from ..models import resolve_precision
 from ..settings.config import Profile
+from . import fingerprint
 
 PACKAGES = (
     "torch",
@@ -30,11 +28,6 @@ PACKAGES = (
     "opencv-python-headless",
     "scikit-learn",
 )
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-# Files that show, describe or refuse: editing them does not make a trained model out of date.
-SHOWING = ("plot", "paper", "stats", "doctor", "notebooks", "chapters", "pairing", "__main__",
-           "cards", "errors", "progress", "live", "brief", "profiles", "study", "plan",
-           "stopping", "workers", "launch", "timing", "spent", "fetch")  # fmt: skip
 RECORDED = tuple(f"{n:02d}" for n in range(1, 8))  # chapters with results of their own
 
 
@@ -66,31 +59,9 @@ def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> 
     }
 
 
-def code_hash(everything: bool = True) -> str:
-    """Return twelve digits that change with the code of `tblib`, not with its words.
-
-    Docstrings and comments are left out: they cannot change a number.
-
-    Args:
-        everything: False leaves out the files that only show results.
-    """
-    root = ROOT / "tblib"
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root)
-        if everything or name.parts[0].removesuffix(".py") not in SHOWING:
-            digest.update(f"{name}\n{_without_words(path.read_text())}\n".encode())
-    return digest.hexdigest()[:12]
-
-
-@lru_cache(maxsize=1024)
-def _without_words(source: str) -> str:
-    """Return a Python source in one normal form, without comments and docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+def code_hash() -> str:
+    """Return twelve digits that change with any code of `tblib`, not with its words."""
+    return fingerprint.whole()
 
 
 def commit() -> str:

@@ -30,7 +30,7 @@ from ..settings.config import Profile
 from . import launch, training_view
 from .directory import Run, open_run
 from .models import build_method, classify
-from .reuse import clear_if_other, digest
+from .reuse import clear_if_other, digest, watched
 
 CURVE_CLIPS = 2  # of a test video, in accuracies noted during a training
 _KILLED = (
@@ -133,17 +133,15 @@ def _plan(run: Run, job: Job, method: Method) -> Plan:
 def _note_accuracy(run: Run, path: Path, step: int, learner: Classifier) -> None:
     """Append step and top-1 on the test videos, of fewer clips than in tables, to save time.
 
-    A resumed training overwrites.
+    A resumed training overwrites.  Each line has the mark of how it was measured: it cannot be
+    measured again.
     """
     rows = run.pool.rows("test")
     top1 = accuracy(classify(run, learner, rows, CURVE_CLIPS), torch.tensor(run.pool.labels[rows]))
     kept = [line for line in read_log(path) if line["step"] < step]
-    atomic_write(
-        path,
-        lambda temporary: temporary.write_text(
-            "".join(json.dumps(line) + "\n" for line in [*kept, {"step": step, "top1": top1}])
-        ),
-    )
+    lines = [*kept, {"step": step, "top1": top1, "measured": watched(run)}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    atomic_write(path, lambda temporary: temporary.write_text(text))
 
 
 def _check_needs(run: Run, jobs: list[Job]) -> None:

@@ -38,5 +38,3 @@ def join(note: Path) -> None:
         write_json(note.with_suffix(".error"), {"kind": kind, "message": str(error)})
         raise
     distributed.end()
-
-

@@ -21,7 +21,8 @@ from .conduct import every_unit, unit_config
 from .record import RESULTS, settings
 
 FREE = ("name", "title", "study", "runtime")  # settings in which parts may differ
-SAME = ("device", "precision", "threads", "training_code", "versions")  # of the cards of one unit
+# of the cards of one unit
+SAME = ("device", "precision", "threads", "training_code", "measuring_code", "versions")
 
 
 def join(config: Profile, paths: Sequence[Path], results: Path = RESULTS) -> Path:
@@ -86,9 +87,10 @@ def _united(one: dict, other: dict, path: Path) -> dict[str, Any]:
     """Put what two parts know of one seed and share of labels together."""
     where = f"{path}: seed {one['seed']} at {100 * one['fraction']:g} % labels"
     for key in SAME:
-        if one["card"][key] != other["card"][key]:
+        known, new = (unit["card"].get(key) for unit in (one, other))  # old cards have fewer keys
+        if known != new:
             raise DataError(
-                f"{where} has {key} {other['card'][key]!r}, the parts before {one['card'][key]!r}; "
+                f"{where} has {key} {new!r}, the parts before {known!r}; "
                 "systems of one seed are compared with each other and must be made alike."
             )
     united = {**one}

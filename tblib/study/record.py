@@ -10,16 +10,17 @@ from typing import Any
 from ..errors import MissingStage
 from ..files import read_json, write_json
 from ..methods.job import Job
-from ..run.cards import code_hash, run_card, without_paths
+from ..run.cards import run_card, without_paths
 from ..run.directory import Run, open_run
-from ..run.reuse import digest
+from ..run.reuse import digest, training_code
 from ..settings.config import Profile
-from . import grid
+from . import grid, marks
 from .conduct import every_unit, unit_config, unit_folder
 from .reading import RESULTS
-from .scoring import summary_inputs
+from .scoring import definitions, scores_are_present
 from .work import untrained_job
 
+NOTES = ("raw", "scores", "constant", "summary")  # files of a unit that measure no cell
 GROUPS = ("combinations", "initialisations")  # groups that bring pretrainings of their own
 
 
@@ -70,10 +71,18 @@ def _head(config: Profile, run: Run) -> dict[str, Any]:
     }
 
 
+def study_code(config: Profile) -> str:
+    """Return the fingerprint of the code behind all trainings that a study's profile asks for."""
+    groups = ("bound", "main", *config.study.groups)
+    asked = [cell.job for group in groups for cell in grid.cells(config, group)]
+    asked += [job for group in groups for job in grid.pretrainings(config, group)]
+    return training_code(config.model.backbone, sorted({job.method for job in asked}))
+
+
 def _measurements(place: Path) -> dict[str, dict]:
     """Read what the workers left in a unit's folder, by name; a kill may leave half a `.part`."""
     paths = sorted((place / "study").glob("[!.]*.json"))
-    paths = [path for path in paths if path.stem not in ("raw", "summary", "constant")]
+    paths = [path for path in paths if path.stem not in NOTES]
     return {path.stem: read_json(path) for path in paths}
 
 
@@ -85,16 +94,15 @@ def _cells(unit: Profile) -> dict[str, Job]:
 
 def _present(run: Run, found: dict, jobs: dict[str, Job]) -> dict[str, dict]:
     """Keep measurements made with the present code, settings and inputs, and only those."""
-    present = {}
-    for name in jobs.keys() & found.keys():
+    present, scored = {}, scores_are_present(run)
+    for name, job in jobs.items():
+        if name not in found or (job.score and not scored):
+            continue
         with suppress(MissingStage):  # what it was made from is being trained again
-            if found[name]["digest"] == digest(run, jobs[name]):
-                present[name] = _kept(found[name])
-    return {name: present[name] for name in jobs if name in present}
-
-
-def _kept(measured: dict) -> dict:
-    return {key: value for key, value in measured.items() if key != "digest"}
+            now = {"digest": digest(run, job), "measured": marks.measured(run, job)}
+            if now.items() <= found[name].items():
+                present[name] = {k: v for k, v in found[name].items() if k not in now}
+    return present
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -102,7 +110,8 @@ def _summary(run: Run) -> dict[str, Any]:
     path = run.dir / "study" / "summary.json"
     summary = read_json(path) if path.is_file() else {}
     with suppress(MissingStage, FileNotFoundError):
-        if summary and summary.pop("inputs", None) == summary_inputs(run):
+        made_from = summary.pop("inputs", None)
+        if summary and made_from == marks.summarised(run, definitions(run.config)):
             return summary
     return {"similarity": {}, "mixed": {}, "s": [], "constant": None}
 
@@ -114,7 +123,9 @@ def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:
     measured = _present(run, found, jobs) if first else {}
     seconds = sum(cell["seconds"] for cell in [*cells.values(), *measured.values()])
     card = run_card(run.config, 0, time.time(), run.device)
-    card |= {"seconds": round(seconds, 1), "training_code": code_hash(everything=False)}
+    card |= {"seconds": round(seconds, 1), "training_code": study_code(run.config)}
+    measuring = {m: marks.measuring_code(m, run.config.model.backbone) for m in marks.MEASURES}
+    card |= {"measuring_code": measuring}
     return {
         "seed": run.config.seed,
         "fraction": run.config.data.label_fraction,

@@ -6,6 +6,7 @@ as the pretrainings they come from.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,14 @@ import pandas as pd
 import torch
 
 from ..engine import evaluate
-from ..files import atomic_write, read_json, sha256, write_json
+from ..errors import MissingStage
+from ..files import atomic_write, read_json, write_json
 from ..methods import reweight
-from ..run.cards import code_hash
 from ..run.directory import Run
 from ..run.features import features
 from ..run.models import predict
-from ..run.reuse import identity
 from ..settings.config import Profile
-from . import compact
+from . import compact, marks
 from .work import unit
 
 FEATURES = ("invariant", "distinctive")
@@ -52,11 +52,9 @@ def compare(config: Profile, folder: Path) -> None:
     """Compute the raw similarity `[N]` of every video for each definition of s(v)."""
     run = unit(config, folder)
     wanted = definitions(config)
-    names = sorted({name for name, _, _ in wanted})
-    inputs = [identity(run, f"ssl_{name}") for name in names]
-    inputs += [[list(definition) for definition in wanted], code_hash(everything=False)]
+    mark = marks.compared(run, wanted)
     path, note = folder / "study" / "raw.npz", folder / "study" / "raw.json"
-    if path.is_file() and note.is_file() and read_json(note) == inputs:
+    if path.is_file() and note.is_file() and read_json(note) == mark:
         return
     everyone = np.arange(len(run.pool.labels))
     raw = {}
@@ -64,7 +62,7 @@ def compare(config: Profile, folder: Path) -> None:
         h = features(run, f"ssl_{name}", everyone, n, projected=space == "projected")
         raw[f"{name}/{space}/{n}"] = reweight.raw_similarity(h).numpy()
     atomic_write(path, lambda path: _save_arrays(path, raw))
-    write_json(note, inputs)
+    write_json(note, mark)
 
 
 def score(config: Profile, folder: Path) -> None:
@@ -87,6 +85,19 @@ def score(config: Profile, folder: Path) -> None:
     values = {name: value.numpy() for name, value in columns.items()}
     table = pd.DataFrame({"video": run.videos.table.video, **values})
     atomic_write(folder / "similarity.csv", lambda path: table.to_csv(path, index=False))
+    write_json(folder / "study" / "scores.json", marks.scored(run, definitions(config)))
+
+
+def scores_are_present(run: Run) -> bool:
+    """Say whether similarities and scores were made with the present code, settings and models."""
+    wanted, raw = definitions(run.config), (run.dir / "study" / "raw.npz").resolve()
+    notes = raw.with_suffix(".json"), run.dir / "study" / "scores.json"  # units share similarities
+    if not all(path.is_file() for path in (raw, *notes)):
+        return False
+    with suppress(MissingStage):  # a pretraining is being made again
+        present = [marks.compared(run, wanted), marks.scored(run, wanted)]
+        return [read_json(path) for path in notes] == present
+    return False
 
 
 def constant(run: Run) -> float:
@@ -96,14 +107,14 @@ def constant(run: Run) -> float:
     oracle, this control then knows labels that a method has not.  Test videos play no part.
     """
     place = run.dir / "study" / "constant.json"
-    inputs = [*(identity(run, f"teacher_{kind}") for kind in FEATURES), code_hash(everything=False)]
+    made_from = marks.chosen(run)
     known = read_json(place) if place.is_file() else {}
-    if known.get("inputs") != inputs:
+    if known.get("inputs") != made_from:
         kept = run.pool.rows("val")
         rows = kept if len(kept) else run.pool.rows("unlabelled")
         p = [predict(run, f"teacher_{kind}", rows) for kind in FEATURES]
         known = {"weight": reweight.best_constant(*p, torch.tensor(run.pool.labels[rows]))}
-        write_json(place, {"inputs": inputs} | known)
+        write_json(place, {"inputs": made_from} | known)
     return known["weight"]
 
 
@@ -143,17 +154,8 @@ def summarise(config: Profile, folder: Path) -> None:
             }
     mixed, s = _mixtures(run, p, label)
     summary = {"similarity": found, "mixed": mixed, "s": s, "constant": constant(run)}
-    write_json(folder / "study" / "summary.json", {"inputs": summary_inputs(run)} | summary)
-
-
-def summary_inputs(run: Run) -> list[str]:
-    """Identify what a summary was made from: both teachers, the scores, the similarities.
-
-    Raises:
-        MissingStage: a teacher is not finished.
-    """
-    teachers = [identity(run, f"teacher_{kind}") for kind in FEATURES]
-    return [*teachers, sha256(run.dir / "similarity.csv"), sha256(run.dir / "study" / "raw.npz")]
+    made_from = marks.summarised(run, definitions(config))
+    write_json(folder / "study" / "summary.json", {"inputs": made_from} | summary)
 
 
 def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dict, list[float]]:

@@ -1,7 +1,7 @@
 """What one worker does for a study: train and test a cell, probe a pretraining.
 
 Every function leaves one JSON file under `<unit>/study/` and returns at once if that file already
-describes the same model.
+describes the same model, measured in the same way.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..run.features import features, time_retrieval
 from ..run.jobs import CURVE_CLIPS, train_job
 from ..run.launch import train_shared
 from ..run.models import predict
-from ..run.reuse import digest
+from ..run.reuse import digest, watched
 from ..settings.config import Profile
-from . import compact
+from . import compact, marks
 
 
 @lru_cache(maxsize=4)
@@ -57,22 +57,35 @@ def train(config: Profile, folder: Path, name: str, job: Job) -> None:
             train_job(config, folder, 2, job, remember=run.device.type == "cpu")
         card = checkpoint.model_card(run.folder(job.name))
         stopping.check()
-    if path.is_file() and read_json(path)["digest"] == mark:
+    marked = {"digest": mark, "measured": marks.measured(run, job)}
+    if _describes(path, marked):
         return
     clips = job.steps * registry.clips_per_step(config, job.method)
-    found = {"digest": mark, "steps": job.steps, "clips": clips, "seconds": card["seconds"]}
+    found = marked | {"steps": job.steps, "clips": clips, "seconds": card["seconds"]}
     found |= _test(run, job) if job.method in CLASSIFIERS else probe(run, job.name)
     write_json(path, found)
+
+
+def _describes(path: Path, marked: dict[str, str]) -> bool:
+    """Say whether a measurement is there that has these marks of its training and its own."""
+    found = read_json(path) if path.is_file() else {}
+    return marked.items() <= found.items()
 
 
 def _test(run: Run, job: Job) -> dict:
     rows = run.pool.rows("test")
     p = predict(run, job.name, rows).numpy()
     found = {"right": bits(p.argmax(1) == run.pool.labels[rows]), "p": compact.pack(p)}
-    curve = [
-        [line["step"], line["top1"]] for line in read_log(run.folder(job.name) / "curve.jsonl")
-    ]
-    return found | ({"curve": curve, "curve_clips": CURVE_CLIPS} if job.watch else {})
+    return found | _curve(run, job)
+
+
+def _curve(run: Run, job: Job) -> dict:
+    """Return the accuracy on the way, if all of it was measured as it would be now."""
+    lines = read_log(run.folder(job.name) / "curve.jsonl") if job.watch else []
+    if {line.get("measured") for line in lines} != {watched(run)}:
+        return {}
+    curve = [[line["step"], line["top1"]] for line in lines]
+    return {"curve": curve, "curve_clips": CURVE_CLIPS}
 
 
 def probe(run: Run, name: str) -> dict:
@@ -117,8 +130,9 @@ def untrained(config: Profile, folder: Path) -> None:
     """Probe the network before any training: what the architecture alone gives."""
     run, path = unit(config, folder), folder / "study" / "ssl_untrained.json"
     mark = digest(run, untrained_job(config))
-    if not path.is_file() or read_json(path)["digest"] != mark:
-        nothing = {"digest": mark, "steps": 0, "clips": 0, "seconds": 0.0}
+    marked = {"digest": mark, "measured": marks.probed(run, "")}
+    if not _describes(path, marked):
+        nothing = marked | {"steps": 0, "clips": 0, "seconds": 0.0}
         write_json(path, nothing | probe(run, ""))
 
 

@@ -241,7 +241,7 @@ def test_states_of_other_code_threads_or_settings_are_never_resumed(
         other = replace(run, config=config.model_copy(update={section: part}))
         marks.append(reuse.digest(other, job))
     marks.append(reuse.digest(run, replace(job, seed=1)))
-    monkeypatch.setattr(reuse, "code_hash", lambda everything: "other code")
+    monkeypatch.setattr(reuse, "training_code", lambda *_: "other code")
     marks.append(reuse.digest(run, job))
     assert len(set(marks)) == len(marks)
     place = tmp_path / "ckpt"

@@ -6,12 +6,13 @@ import shutil
 import pandas as pd
 import pytest
 from helpers import TINY, tiny_profile, tree_digests
+from smoke import ROOT
 
 import tblib
 from tblib.data.pool import Pool
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.files import read_json, write_json
-from tblib.run import cards
+from tblib.run import cards, fingerprint
 from tblib.run.directory import open_run
 from tblib.settings.profiles import load_profile, run_name
 
@@ -189,7 +190,7 @@ def test_train_holds_spare_videos_but_neither_validation_nor_test():
 @pytest.fixture
 def finished(run, monkeypatch, tmp_path):
     """A run with seven chapters, and `results/` in a temporary place."""
-    monkeypatch.setattr(cards, "PROFILES", tmp_path / "book" / "notebooks" / "profiles")
+    monkeypatch.setattr(cards, "ROOT", tmp_path / "book")
     card = read_json(run.dir / "cards" / "01.json")
     for chapter in range(2, 8):
         write_json(run.dir / "cards" / f"{chapter:02d}.json", card | {"chapter": chapter})
@@ -232,29 +233,17 @@ def test_a_folder_that_is_no_run_is_not_recorded(tmp_path):
         cards.record(tmp_path / "absent", "mine")
 
 
-def test_the_code_hash_of_training_ignores_files_that_only_show(tmp_path, monkeypatch):
-    package = tmp_path / "tblib"
-    shutil.copytree(cards.Path(cards.__file__).parent, package)
-    monkeypatch.setattr(cards, "__file__", str(package / "cards.py"))
-    whole, training = cards.code_hash(), cards.code_hash(everything=False)
-    with (package / "__main__.py").open("a") as file:
-        file.write("SHOWN = 1\n")
-    assert cards.code_hash() != whole
-    assert cards.code_hash(everything=False) == training
-    with (package / "losses.py").open("a") as file:
-        file.write("TRAINED = 1\n")
-    assert cards.code_hash(everything=False) != training
-
-
-def test_the_code_hash_ignores_words(tmp_path, monkeypatch):
-    package = tmp_path / "tblib"
-    shutil.copytree(cards.Path(cards.__file__).parent, package)
-    monkeypatch.setattr(cards, "__file__", str(package / "cards.py"))
-    whole, losses = cards.code_hash(), package / "losses.py"
-    losses.write_text(
-        losses.read_text().replace('"""NT-Xent, eq.', '"""NT-Xent again, eq.') + "#\n"
-    )
-    assert cards.code_hash() == whole
+def test_the_code_hash_covers_the_package_without_its_words(tmp_path, monkeypatch):
+    package, ours = tmp_path / "tblib", cards.code_hash()
+    shutil.copytree(ROOT / "tblib", package, ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    losses = package / "methods" / "losses.py"
+    words = losses.read_text().replace('"""NT-Xent, eq.', '"""NT-Xent again, eq.')
+    assert words != losses.read_text()
+    losses.write_text(words + "#\n")
+    assert cards.code_hash() == ours
+    (package / "lesson" / "new.py").write_text("NEW = 1\n")
+    assert cards.code_hash() != ours
 
 
 def test_chapter_one_replaces_settings_only_when_it_ends(run):

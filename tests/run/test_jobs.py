@@ -1,6 +1,7 @@
 """Independent trainings: order, reuse, and the same weights however many run side by side."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from smoke import ROOT
 from tblib.engine import checkpoint
 from tblib.errors import ConfigError, MissingStage, UserError
 from tblib.methods.job import Job
-from tblib.run import jobs
+from tblib.run import fingerprint, jobs, reuse
 from tblib.run.directory import open_run
 from tblib.run.jobs import _in_order, run_jobs
 from tblib.run.reuse import digest
@@ -122,6 +123,101 @@ def test_a_compiled_training_leaves_another_model(open_at):
     """Fused operations round otherwise, so what was trained without them is not reused."""
     job = replace(TEACHERS[0], init="")
     assert digest(open_at("run"), job) != digest(open_at("run", runtime__compile=True), job)
+
+
+def test_a_pretraining_does_not_depend_on_labels(open_at):
+    """Neither the share of labels nor their list: only which videos it sees."""
+    run, other = open_at("run"), open_at("other", data__label_fraction=0.3)
+    assert (run.pool.roles == "labelled").sum() != (other.pool.roles == "labelled").sum()
+    assert digest(run, SSL) == digest(other, SSL)
+    labelled = replace(TEACHERS[0], init="")
+    assert digest(run, labelled) != digest(other, labelled)
+    relabelled = replace(other.pool, labels=other.pool.labels[::-1].copy())
+    object.__setattr__(other, "pool", relabelled)
+    assert digest(run, SSL) == digest(other, SSL)
+    fewer = open_at("fewer", data__val_groups=1)
+    assert len(fewer.pool.rows("train")) < len(run.pool.rows("train"))
+    assert digest(run, SSL) != digest(fewer, SSL)
+
+
+def test_labels_count_by_value(open_at):
+    run, job = open_at("run"), replace(TEACHERS[0], init="")
+    before = digest(run, job)
+    object.__setattr__(run, "pool", replace(run.pool, labels=run.pool.labels[::-1].copy()))
+    assert digest(run, job) != before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evaluate__clips": 3},
+        {"similarity__clips": 4},
+        {"pretrain__steps_joint": 7},
+        {"student__lr": 1e-2},
+        {"finetune__lr": 1e-2},
+        {"ablation__variants": ["average"]},
+        {"runtime__workers": 1},
+    ],
+)
+def test_settings_that_a_pretraining_does_not_read_are_free(open_at, change):
+    assert digest(open_at("run"), SSL) == digest(open_at("other", **change), SSL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pretrain__lr": 1e-2},
+        {"pretrain__clip": {"frames": 16}},
+        {"data__crop_px": 18},
+        {"data__cache_px": 24},
+        {"runtime__threads": 2},
+        {"model__precision": "bf16"},
+    ],
+)
+def test_settings_that_a_pretraining_reads_count(open_at, change):
+    first = digest(open_at("run"), SSL)
+    assert digest(open_at("other", **change), SSL) != first
+    torch.set_num_threads(1)
+
+
+def test_a_setting_added_later_counts_where_it_differs_from_what_was_done_before(
+    open_at, monkeypatch
+):
+    jitter = open_at("run").config.pretrain.jitter
+    whole = [digest(open_at("run"), SSL), digest(open_at("more", pretrain__jitter=0.1), SSL)]
+    monkeypatch.setitem(reuse.LATER, "pretrain.jitter", jitter)
+    later = [digest(open_at("run"), SSL), digest(open_at("more", pretrain__jitter=0.1), SSL)]
+    assert later[0] != whole[0], "left out"
+    assert later[1] == whole[1] != later[0]
+
+
+METHOD = """
+from .contrast import TemporalContrast
+
+class Other(TemporalContrast):
+    use = ("ic", "gl")
+"""
+
+
+def test_a_new_method_leaves_a_finished_run_finished(open_at, trained, tmp_path, monkeypatch):
+    """One file and one line on the shelf: nothing is trained again; an edited loss is."""
+    run = open_at("run")
+    run_jobs(run, ALL)
+    trained.clear()
+    package = tmp_path / "copy" / "tblib"
+    shutil.copytree(ROOT / "tblib", package, ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(fingerprint, "ROOT", package.parent)
+    shelf = package / "methods" / "pretrain" / "__init__.py"
+    (shelf.parent / "other.py").write_text(METHOD)
+    listed = shelf.read_text().replace("METHODS = {", 'METHODS = {"other": Other,')
+    shelf.write_text(f"from .other import Other\n{listed}")
+    assert jobs._unfinished(run, ALL) == []
+    run_jobs(run, ALL)
+    assert trained == []
+    losses = package / "methods" / "losses.py"
+    losses.write_text(losses.read_text().replace(".square().sum(", ".abs().sum("))
+    reuse._code.cache_clear()
+    assert jobs._unfinished(run, ALL) == [STUDENT]
 
 
 def test_another_score_trains_the_student_again(open_at, trained):

@@ -19,10 +19,11 @@ from tblib.files import read_json, write_json
 from tblib.methods import registry
 from tblib.methods.job import Job
 from tblib.methods.reweight import mix
+from tblib.run import reuse
 from tblib.run.jobs import train_job
 from tblib.run.models import student_job
 from tblib.settings.profiles import load_profile
-from tblib.study import conduct, graph, grid, reading, scoring, work
+from tblib.study import conduct, graph, grid, marks, reading, scoring, work
 from tblib.study.record import RESULTS, record, settings
 
 GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
@@ -349,6 +350,68 @@ def test_cells_of_other_code_or_settings_are_not_recorded(profile, tmp_path):
     (run.dir / "study" / ".ssl.123.part.json").write_text("{")  # as a kill while writing leaves it
     with pytest.raises(MissingStage, match="no finished cell"):
         record(c, tmp_path / "run", tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"evaluate.clips": 3}, {"finetune.lr": 0.5}])
+def test_other_settings_of_the_test_make_the_measurement_stale_not_the_model(
+    profile, tmp_path, monkeypatch, change
+):
+    """Ten clips or two: the model stays, what was measured is measured again, not recorded."""
+    folder = tmp_path / "run"
+
+    def scratch(config):
+        run = conduct.prepare(config, folder, 0, 0.5)
+        cell = next(cell for cell in grid.cells(run.config, "main") if cell.name == "scratch")
+        trained = []
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                work, "train_job", lambda *a, **k: trained.append(a) or train_job(*a, **k)
+            )
+            work.train(run.config, run.dir, cell.name, cell.job)
+        return trained, read_json(run.dir / "study" / "scratch.json")
+
+    first = scratch(load_profile(str(profile)))[1]
+    other = load_profile(str(profile), change)
+    conduct.prepare(other, folder, 0, 0.5)
+    with pytest.raises(MissingStage, match="no finished cell"):
+        record(other, folder, tmp_path)
+    trained, second = scratch(other)
+    same_model = "evaluate.clips" in change
+    assert (first["digest"] == second["digest"]) == same_model == (not trained)
+    assert first["measured"] != second["measured"]
+    assert len(read_json(record(other, folder, tmp_path))["units"]) == 1
+
+
+def test_a_mark_of_a_measurement_depends_on_what_it_reads(profile, tmp_path, monkeypatch):
+    for module in (reuse, marks):  # models that would take half a minute to train
+        monkeypatch.setattr(module, "identity", lambda run, name: f"model {name}")
+
+    def all_marks(**change):
+        config = load_profile(str(profile), {k.replace("__", "."): v for k, v in change.items()})
+        run = conduct.prepare(config, tmp_path / "run", 0, 0.5)
+        (run.dir / "similarity.csv").write_text("reweighted\n")
+        wanted = scoring.definitions(run.config)
+        return {
+            "test": marks.tested(run, "scratch"),
+            "probe": marks.probed(run, "ssl_joint"),
+            "raw": marks.compared(run, wanted),
+            "scores": marks.scored(run, wanted),
+            "summary": marks.summarised(run, wanted),
+            "curve": reuse.watched(run),
+        }
+
+    before = all_marks()
+    assert before == all_marks()
+    for change, expected in [
+        ({"evaluate__clips": 3}, {"test", "summary"}),
+        ({"similarity__map": "minmax"}, {"scores", "summary"}),
+        ({"similarity__clips": 5}, {"probe", "raw", "scores", "summary"}),
+        ({"finetune__clip": {"frames": 4}}, {"test", "summary", "curve"}),
+        ({"pretrain__clip": {"frames": 16}}, {"probe", "raw", "scores", "summary"}),
+        ({"student__lr": 0.5, "finetune__lr": 0.5, "pretrain__lr": 0.5}, set()),
+    ]:
+        after = all_marks(**change)
+        assert {name for name in before if before[name] != after[name]} == expected, change
 
 
 def test_a_definition_of_the_profile_that_is_not_in_the_list_is_compared_too():
