@@ -14,6 +14,7 @@ from tblib.files import read_json
 from tblib.lesson import section_times
 from tblib.run.cards import trainings
 from tblib.study import reading
+from tblib.study.record import is_of_earlier_code
 
 BANNER = """:::{danger}
 This page shows results of an earlier version of the code. Run `make book` to renew it.
@@ -102,8 +103,8 @@ def status(run: Path, buttons: str) -> str:
         [
             "# Status of this rendering\n",
             f"The chapters shown here took {minutes(total)} in all. *Code* is a fingerprint of "
-            "`tblib`: the book is rendered only when it is that of the present code, and when the "
-            "text of every chapter is the present one.\n",
+            "`tblib`; the book is rendered only when the code that each chapter uses and its text "
+            "are the present ones.\n",
             run_table(found),
             "## Where the time goes\n",
             "Wall time of the sections that took at least 2 % of the whole; *start* is that of "
@@ -244,10 +245,11 @@ def studies(recorded: Path) -> str:
                 len(made),
                 minutes(sum(part["seconds"] for part in made)),
                 *(card["device"], card["commit"], card["training_code"]),
+                "earlier" if is_of_earlier_code(study) else "present",
             ]
         )
     columns = ["study", "seeds", "labels", "trainings", "time of all trainings"]
-    return table([*columns, "device", "commit", "training code"], rows)
+    return table([*columns, "device", "commit", "training code", "code is"], rows)
 
 
 def _main_systems(recorded: Path) -> str:

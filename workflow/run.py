@@ -1,6 +1,6 @@
 """Run the chapters of one profile as a Snakemake graph: what `make reproduce` calls.
 
-A chapter runs again when its notebook, the code of `tblib`, the profile's values or an earlier
+A chapter runs again when its notebook, the code it uses, the profile's values or an earlier
 chapter's result changed, and only then.  After an interruption the same command goes on.
 """
 
@@ -17,7 +17,7 @@ from tblib.errors import UserError
 from tblib.files import read_json, sha256, write_json
 from tblib.lesson.chapters import ROOT, chapters
 from tblib.plan import plan
-from tblib.run.cards import code_hash
+from tblib.run.chapter_code import chapter_code
 from tblib.settings.config import Profile
 from tblib.settings.profiles import load_profile, runs_home
 
@@ -32,7 +32,8 @@ def refresh_stamps(folder: Path, profile: Profile) -> None:
     """
     for number, source in chapters().items():
         path, card = folder / "stamps" / f"{number}.json", folder / "cards" / f"{number}.json"
-        stamp = {"notebook": sha256(source), "code_hash": code_hash(), "config": profile.digest()}
+        code = chapter_code(number, profile.model.backbone)
+        stamp = {"notebook": sha256(source), "chapter_code": code, "config": profile.digest()}
         if number in SHOWN:
             records = (ROOT / "results" / SHOWN[number]).glob("*.json")
             stamp["records"] = [sha256(path) for path in sorted(records)]
@@ -42,7 +43,7 @@ def refresh_stamps(folder: Path, profile: Profile) -> None:
         write_json(path, stamp)
         if not known and card.exists():
             made_by = read_json(card)
-            if all(made_by[key] == stamp[key] for key in ("code_hash", "config")):
+            if all(made_by.get(key) == stamp[key] for key in ("chapter_code", "config")):
                 os.utime(path, (0, 0))
 
 

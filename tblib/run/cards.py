@@ -18,6 +18,7 @@ from ..files import ROOT, read_json, write_json
 from ..models import resolve_precision
 from ..settings.config import Profile
 from . import fingerprint
+from .chapter_code import chapter_code
 
 PACKAGES = (
     "torch",
@@ -36,6 +37,7 @@ def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> 
 
     Args:
         c: the settings.
+        chapter: its number; 0 for a run that is none.
         started: when the chapter was started, seconds since 1970.
     """
     return {
@@ -52,6 +54,8 @@ def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> 
         "host_cpus": os.cpu_count(),
         "commit": commit(),
         "code_hash": code_hash(),
+        "backbone": c.model.backbone,
+        "chapter_code": chapter_code(chapter, c.model.backbone) if chapter else None,
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -119,7 +123,7 @@ def record(folder: Path, name: str) -> Path:
 
     Raises:
         MissingStage: a chapter of the run is missing.
-        DataError: the chapters were not run with the same code and settings.
+        DataError: the chapters were not run with the present code, or not with the same settings.
     """
     config = read_json(folder / "config.json")
     paths = {number: folder / "cards" / f"{number}.json" for number in RECORDED}
@@ -128,9 +132,11 @@ def record(folder: Path, name: str) -> Path:
         raise MissingStage(
             f"{folder} has no results of chapters {', '.join(missing)}; run them first."
         )
-    if len({card["code_hash"] for card in cards.values()}) > 1:
+    backbone = config["model"]["backbone"]
+    if any(card.get("chapter_code") != chapter_code(n, backbone) for n, card in cards.items()):
         raise DataError(
-            f"the chapters in {folder} were run with different code; run it again before recording."
+            f"chapters in {folder} were run with different code than the present; run it again "
+            "before recording."
         )
     if len({card["config"] for card in cards.values()}) > 1:
         raise DataError(

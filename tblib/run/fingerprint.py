@@ -114,7 +114,7 @@ def _read(source: str, package: str) -> _Module:
 
 
 class _Code:
-    """The files of `tblib`, each read once."""
+    """The files of `tblib` and the notebooks, each read once."""
 
     def __init__(self):
         self._files: dict[str, Path | None] = {}
@@ -165,7 +165,7 @@ class _Code:
         if module not in self._files:
             place = ROOT.joinpath(*module.split("."))
             known = (place.with_suffix(".py"), place / "__init__.py")
-            inside = module.partition(".")[0] == "tblib"
+            inside = module.partition(".")[0] in ("tblib", "notebooks")
             self._files[module] = next((f for f in known if inside and f.is_file()), None)
         return self._files[module]
 

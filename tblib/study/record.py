@@ -71,12 +71,28 @@ def _head(config: Profile, run: Run) -> dict[str, Any]:
     }
 
 
-def study_code(config: Profile) -> str:
-    """Return the fingerprint of the code behind all trainings that a study's profile asks for."""
-    groups = ("bound", "main", *config.study.groups)
+def study_code(config: Profile) -> dict[str, Any]:
+    """Return the fingerprints of the code behind all that a study's profile asks for.
+
+    Returns:
+        `training_code`, and `measuring_code` by what is measured, as run cards have them.
+    """
+    groups, backbone = ("bound", "main", *config.study.groups), config.model.backbone
     asked = [cell.job for group in groups for cell in grid.cells(config, group)]
     asked += [job for group in groups for job in grid.pretrainings(config, group)]
-    return training_code(config.model.backbone, sorted({job.method for job in asked}))
+    return {
+        "training_code": training_code(backbone, sorted({job.method for job in asked})),
+        "measuring_code": {m: marks.measuring_code(m, backbone) for m in marks.MEASURES},
+    }
+
+
+def is_of_earlier_code(recorded: dict[str, Any]) -> bool:
+    """Say whether any unit of a record was trained or measured by other code than the present."""
+    try:
+        present = study_code(Profile.model_validate(recorded["config"]))
+    except ValueError:  # settings that are no more
+        return True
+    return any(not present.items() <= unit["card"].items() for unit in recorded["units"])
 
 
 def _measurements(place: Path) -> dict[str, dict]:
@@ -123,9 +139,7 @@ def _unit(run: Run, found: dict, cells: dict, first: bool) -> dict[str, Any]:
     measured = _present(run, found, jobs) if first else {}
     seconds = sum(cell["seconds"] for cell in [*cells.values(), *measured.values()])
     card = run_card(run.config, 0, time.time(), run.device)
-    card |= {"seconds": round(seconds, 1), "training_code": study_code(run.config)}
-    measuring = {m: marks.measuring_code(m, run.config.model.backbone) for m in marks.MEASURES}
-    card |= {"measuring_code": measuring}
+    card |= {"seconds": round(seconds, 1)} | study_code(run.config)
     return {
         "seed": run.config.seed,
         "fraction": run.config.data.label_fraction,

@@ -77,7 +77,7 @@ def test_a_changed_notebook_is_run_again_with_those_after_it(smoke_run, program,
 
 def test_changed_code_runs_everything_again(smoke_run, program, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(program, "code_hash", lambda: "other")
+        patch.setattr(program, "chapter_code", lambda *_: "other")
         assert planned(program, smoke_run) == [f"chapter_{number}" for number in chapters()]
     assert planned(program, smoke_run) == []
 

@@ -13,6 +13,7 @@ from tblib.data.pool import Pool
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.files import read_json, write_json
 from tblib.run import cards, fingerprint
+from tblib.run.chapter_code import chapter_code
 from tblib.run.directory import open_run
 from tblib.settings.profiles import load_profile, run_name
 
@@ -193,7 +194,8 @@ def finished(run, monkeypatch, tmp_path):
     monkeypatch.setattr(cards, "ROOT", tmp_path / "book")
     card = read_json(run.dir / "cards" / "01.json")
     for chapter in range(2, 8):
-        write_json(run.dir / "cards" / f"{chapter:02d}.json", card | {"chapter": chapter})
+        own = {"chapter": chapter, "chapter_code": chapter_code(chapter, card["backbone"])}
+        write_json(run.dir / "cards" / f"{chapter:02d}.json", card | own)
         write_json(run.dir / "metrics" / f"{chapter:02d}.json", {"value": chapter})
     return run.dir
 
@@ -219,7 +221,7 @@ def test_an_incomplete_run_is_not_recorded(finished, tmp_path):
     assert not (tmp_path / "book").exists()
 
 
-@pytest.mark.parametrize("key,words", [("code_hash", "code"), ("config", "settings")])
+@pytest.mark.parametrize("key,words", [("chapter_code", "code"), ("config", "settings")])
 def test_a_run_of_mixed_code_or_settings_is_not_recorded(finished, tmp_path, key, words):
     card = read_json(finished / "cards" / "04.json")
     write_json(finished / "cards" / "04.json", card | {key: "another"})

@@ -9,9 +9,12 @@ import pytest
 from smoke import ROOT
 
 from tblib.errors import ConfigError
+from tblib.lesson.chapters import chapters
 from tblib.methods import pretrain, semi
 from tblib.models import BACKBONES
+from tblib.run import chapter_code as chapter_code_module
 from tblib.run import fingerprint, reuse, syntax
+from tblib.run.chapter_code import chapter_code
 from tblib.study import marks
 
 CONTRAST = {"invariant", "distinctive", "joint", "cvrl"}
@@ -267,3 +270,28 @@ def test_the_normal_form_is_the_same_for_every_python():
     text = syntax.shape(ast.parse(WORDS))
     assert hashlib.sha256(text.encode()).hexdigest()[:12] == "d3ed00c8fd60"
     assert "Words" not in text and "why" not in text
+
+
+def chapter_codes() -> dict[str, str]:
+    """Fingerprints of all chapters."""
+    return {number: chapter_code(number, "tiny_r3d") for number in chapters()}
+
+
+def test_a_chapter_is_out_of_date_by_what_it_uses_and_trains(package):
+    """A method that no chapter names reruns none; an edited figure reruns those that draw it."""
+    shutil.copytree(ROOT / "notebooks", package.parent / "notebooks")
+    before = chapter_codes()
+    add_method(package)
+    (package / "lesson" / "plot" / "new.py").write_text("NEW = 1\n")
+    for file, definition, expected in [
+        ("models/slow.py", "SlowR50.layers", set()),
+        ("methods/semi/timebalance.py", "TimeBalance.forward", {"06", "07"}),
+        ("lesson/plot/reweighting.py", "similarity_pair", {"05"}),
+    ]:
+        change(package / file, definition)
+        chapter_code_module._chapter_code.cache_clear()
+        after = chapter_codes()
+        changed = {number for number in before if before[number] != after[number]}
+        assert expected <= changed and len(changed) < len(before), changed
+        assert changed if expected else not changed
+        before = after
