@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from smoke import ROOT, reproduce
 
 from tblib.files import sha256
 from tblib.lesson.chapters import chapters
+from tblib.run import chapter_code, fingerprint
 from tblib.settings.profiles import load_profile
 
 pytestmark = pytest.mark.timeout(900)
@@ -80,6 +82,30 @@ def test_changed_code_runs_everything_again(smoke_run, program, monkeypatch):
         patch.setattr(program, "chapter_code", lambda *_: "other")
         assert planned(program, smoke_run) == [f"chapter_{number}" for number in chapters()]
     assert planned(program, smoke_run) == []
+
+
+def test_a_new_method_makes_no_chapter_due(program, tmp_path, monkeypatch):
+    """The stamps that Snakemake compares stay as they are; an edit of what all use changes all."""
+    for name in ("tblib", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
+    folder, profile = tmp_path / "run", load_profile("smoke")
+
+    def stamped():
+        chapter_code._chapter_code.cache_clear()
+        program.refresh_stamps(folder, profile)
+        return {path.name: path.stat().st_mtime_ns for path in folder.glob("stamps/*.json")}
+
+    before = stamped()
+    (tmp_path / "tblib" / "methods" / "semi" / "mine.py").write_text("class Mine:\n    pass\n")
+    shelf = tmp_path / "tblib" / "methods" / "semi" / "__init__.py"
+    listed = shelf.read_text().replace("METHODS = {", 'METHODS = {"mine": Mine, ')
+    shelf.write_text(f"from .mine import Mine\n{listed}")
+    assert stamped() == before and len(before) == len(chapters())
+    opened = tmp_path / "tblib" / "run" / "directory.py"
+    opened.write_text(opened.read_text().replace("    check_profile(config)", "    pass", 1))
+    after = stamped()
+    assert {name for name in before if before[name] != after[name]} == before.keys()
 
 
 @pytest.mark.slow

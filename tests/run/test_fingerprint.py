@@ -21,7 +21,7 @@ CONTRAST = {"invariant", "distinctive", "joint", "cvrl"}
 PRETEXT = {*CONTRAST, "transformations", "clip_order"}
 TRAININGS = {*PRETEXT, "supervised", "timebalance"}
 LARGE = {f"{name} on r3d_18" for name in TRAININGS}
-TESTS = {"test", "summary", "curve"}
+TESTS = {"test", "summary", "curve", "constant"}
 SEEN = {*TESTS, "probe", "raw", "order"}  # measurements that pass clips through a network
 
 
@@ -70,7 +70,7 @@ def on_both(names):
         ("methods/pretrain/cvrl.py", "retrieval", on_both({"cvrl"})),
         ("methods/pretrain/clip_order.py", "order_accuracy", {"order"}),
         ("methods/semi/supervised.py", "Supervised.forward", on_both({"supervised"})),
-        ("methods/reweight.py", "mix", {*on_both({"timebalance"}), "summary"}),
+        ("methods/reweight.py", "mix", {*on_both({"timebalance"}), "summary", "constant"}),
         ("methods/reweight.py", "raw_similarity", {"probe", "raw"}),
         ("methods/reweight.py", "controls", {"scores"}),
         ("engine/loop.py", "learning_rate", on_both(TRAININGS)),
@@ -91,7 +91,7 @@ def on_both(names):
         ("run/jobs.py", "_note_accuracy", {"curve"}),
         ("run/jobs.py", "run_jobs", set()),
         ("run/features.py", "time_retrieval", {"probe"}),
-        ("run/models.py", "predict", {"test", "summary"}),
+        ("run/models.py", "predict", {"test", "summary", "constant"}),
         ("study/scoring.py", "_oracle", {"scores"}),
         ("study/work.py", "train", set()),
         ("lesson/plot/style.py", "figure", set()),
