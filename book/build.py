@@ -56,7 +56,9 @@ def stale_chapters(run: Path) -> list[str]:
 def is_present(number: str, card: dict[str, Any]) -> bool:
     """Say whether a run card is of the present code, as far as the chapter uses it."""
     made_by = card.get("chapter_code")  # earlier cards have none
-    return made_by is not None and made_by == chapter_code(number, card["backbone"])
+    return made_by is not None and made_by == chapter_code(
+        number, card["backbone"], card["student"]
+    )
 
 
 def check_outputs(notebook: nbformat.NotebookNode, name: str) -> None:

@@ -32,7 +32,7 @@ def refresh_stamps(folder: Path, profile: Profile) -> None:
     """
     for number, source in chapters().items():
         path, card = folder / "stamps" / f"{number}.json", folder / "cards" / f"{number}.json"
-        code = chapter_code(number, profile.model.backbone)
+        code = chapter_code(number, profile.model.backbone, profile.student.method)
         stamp = {"notebook": sha256(source), "chapter_code": code, "config": profile.digest()}
         if number in SHOWN:
             records = (ROOT / "results" / SHOWN[number]).glob("*.json")

@@ -55,7 +55,10 @@ def run_card(c: Profile, chapter: int, started: float, device: torch.device) -> 
         "commit": commit(),
         "code_hash": code_hash(),
         "backbone": c.model.backbone,
-        "chapter_code": chapter_code(chapter, c.model.backbone) if chapter else None,
+        "chapter_code": chapter_code(chapter, c.model.backbone, c.student.method)
+        if chapter
+        else None,
+        "student": c.student.method,
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
@@ -132,8 +135,8 @@ def record(folder: Path, name: str) -> Path:
         raise MissingStage(
             f"{folder} has no results of chapters {', '.join(missing)}; run them first."
         )
-    backbone = config["model"]["backbone"]
-    if any(card.get("chapter_code") != chapter_code(n, backbone) for n, card in cards.items()):
+    chosen = config["model"]["backbone"], config["student"]["method"]
+    if any(card.get("chapter_code") != chapter_code(n, *chosen) for n, card in cards.items()):
         raise DataError(
             f"chapters in {folder} were run with different code than the present; run it again "
             "before recording."

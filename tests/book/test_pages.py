@@ -74,7 +74,7 @@ def test_no_page_is_of_other_code(smoke_run, html, scorecard):
     stale = [
         card["chapter"]
         for card in made_by
-        if card["chapter_code"] != chapter_code(card["chapter"], card["backbone"])
+        if card["chapter_code"] != chapter_code(card["chapter"], card["backbone"], card["student"])
     ]
     assert made_by and stale == []
     scorecard["stale_pages"] = len(stale)
