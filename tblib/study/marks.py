@@ -30,7 +30,8 @@ def measuring_code(measure: str, backbone: str) -> str:
     # The order is asked of one pretraining only; scores count the constant by its mark.
     rest = tuple(MEASURES[other] for other in ("order", "constant") if other != measure)
     networks = () if measure == "scores" else network(backbone)
-    return code((MEASURES[measure], *networks), rest)
+    asked = ("tblib.methods.pretrain:METHODS[clip_order]",) if measure == "order" else ()
+    return code((MEASURES[measure], *asked, *networks), rest)
 
 
 def measured(run: Run, job: Job) -> str:
