@@ -25,6 +25,8 @@ LONG = (
     "tests/study/test_study.py",
     "tests/notebooks/test_solutions.py",
     "tests/engine/test_distributed.py",
+    "tests/run/test_training_view.py",
+    "tests/notebooks/test_execute.py",
 )
 FIRST = {name: place for place, name in enumerate((*BOOK, *LONG))}
 # Whoever asks for one of these waits for a training, a run of all chapters, or a book.
