@@ -1,15 +1,19 @@
 """`pytest -n 2` shares files out whole, the long ones first, and loses nothing."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import sharing
 
 HERE = Path(__file__).parent
+SETTINGS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
+PLACES = SETTINGS["tool"]["pytest"]["ini_options"]["pythonpath"]
 TEST = """
 import os, pathlib, time
 def note(place):
@@ -67,3 +71,13 @@ def test_a_scorecard_is_measured_by_one_process(suite):
 
 def test_files_that_are_named_exist():
     assert [name for name in sharing.FIRST if not (HERE.parent / name).is_file()] == []
+
+
+@pytest.mark.parametrize("path", sorted(HERE.rglob("test_*.py")), ids=lambda path: path.stem)
+def test_a_file_runs_without_the_others(path):
+    """What it takes from another test file is beside it or where pyproject.toml has pytest look."""
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    taken = {n.module for n in nodes if n.module and n.module.startswith("test_")}
+    places = [path.parent, *(HERE.parent / name for name in PLACES)]
+    missing = [m for m in taken if not any((folder / f"{m}.py").is_file() for folder in places)]
+    assert missing == []

@@ -23,7 +23,7 @@ import atheris
 from torch._weights_only_unpickler import Unpickler
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = map(str, (HERE, HERE.parent, HERE.parent / "data", HERE.parents[1]))
 with atheris.instrument_imports(include=["tblib", "yaml"]):
     import measured
     import test_fuzz
