@@ -93,6 +93,7 @@ def test_weights_of_another_number_type_are_refused(tmp_path):
         checkpoint.load_into(Classifier(TinyNet(), 2), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_states_and_costs_one_sentence(tmp_path):
     """The kernel refuses to write more than 3000 bytes a file, through RLIMIT_FSIZE."""
     found = killer("disk_full", tmp_path, 3000)
@@ -103,6 +104,7 @@ def test_a_full_disk_keeps_the_states_and_costs_one_sentence(tmp_path):
     assert found["then"] == 0 and found["same"], "with room again, the same command ends right"
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_the_middle_of_a_log_line_costs_one_sentence(tmp_path):
     """The part of the line stays on the disk; the next run drops it and logs each step once."""
     found = killer("log_full", tmp_path)
@@ -254,6 +256,7 @@ def test_states_of_other_code_threads_or_settings_are_never_resumed(
     torch.set_num_threads(1)
 
 
+@pytest.mark.slow
 def test_verified_states_cost_less_than_a_hundredth_of_a_training(tmp_path, scorecard):
     """Weights and moments of the laptop profile's network, written, flushed and hashed."""
     profile = load_profile("laptop")

@@ -38,6 +38,7 @@ def killer(what: str, home: Path, *numbers: int) -> dict:
 NIGHTLY = pytest.mark.nightly
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("kills", [5, pytest.param(100, marks=NIGHTLY)])
 def test_killed_at_random_times_a_training_ends_as_if_undisturbed(tmp_path, scorecard, kills):
@@ -50,6 +51,7 @@ def test_killed_at_random_times_a_training_ends_as_if_undisturbed(tmp_path, scor
         scorecard["kill_cycles"] = found
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("every", [9, pytest.param(1, marks=NIGHTLY)])
 def test_killed_at_each_write_point_a_training_ends_as_if_undisturbed(tmp_path, scorecard, every):
@@ -61,6 +63,7 @@ def test_killed_at_each_write_point_a_training_ends_as_if_undisturbed(tmp_path, 
         scorecard["write_points"] = found["points"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("every", [18, pytest.param(1, marks=NIGHTLY)])
 def test_a_loader_killed_at_any_write_point_is_one_sentence_and_the_training_goes_on(

@@ -71,6 +71,7 @@ def tblib(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_a_real_process_finds_a_wrong_setting_within_ten_seconds(scorecard):
     """Counted in processor time, so that a busy machine does not matter; both are recorded."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -95,6 +96,7 @@ def test_a_normal_command_prints_no_warning(tiny_root):
 TRAINING = "import sys, pathlib, killer; killer.train(pathlib.Path(sys.argv[1]), 8, loaders=1)"
 
 
+@pytest.mark.slow
 def test_a_normal_training_prints_no_warning(tmp_path):
     """With loaders, states and a finished model; every warning of Python is switched on."""
     here = Path(__file__).parent

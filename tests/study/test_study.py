@@ -130,6 +130,7 @@ def test_cells_have_names_of_their_own_and_jobs_too():
     assert len({cell.job.name for cell in cells}) == len(cells)
 
 
+@pytest.mark.slow
 def test_tasks_need_only_tasks_and_form_no_circle(profile, tmp_path):
     c = load_profile(str(profile), {"study.groups": list(GROUPS)})
     units = {unit: conduct.prepare(c, tmp_path / "run", *unit) for unit in conduct.every_unit(c)}
@@ -147,6 +148,7 @@ def test_a_sweep_may_take_the_first_seeds_only(profile):
     assert conduct.every_unit(c) == [(0, 0.5), (1, 0.5), (0, 0.25)]
 
 
+@pytest.mark.slow
 def test_teachers_that_remember_make_the_same_student(profile, tmp_path):
     """A study's teachers share their answers between students; a chapter's do not."""
     c = load_profile(str(profile))
