@@ -221,6 +221,7 @@ def test_a_wrong_speed_is_refused(capsys):
     assert "must be above 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_make_reproduce_can_plan_without_running(tmp_path):
     line = [sys.executable, "workflow/run.py", "--profile", "smoke", "--plan"]
     done = subprocess.run([*line, "--run-dir", str(tmp_path / "r")], cwd=ROOT, text=True,

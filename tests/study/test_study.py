@@ -48,10 +48,16 @@ TINY = {
 }
 
 
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Where the first test that needs the videos of TINY has them drawn, three seconds' work."""
+    return tmp_path_factory.mktemp("videos")
+
+
 @pytest.fixture
-def profile(tmp_path, monkeypatch):
-    """A profile file of a study that takes half a minute, with data and results of its own."""
-    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+def profile(videos, tmp_path, monkeypatch):
+    """A profile file of a study that takes half a minute, with results of its own."""
+    monkeypatch.setenv("TB_DATA", str(videos))
     path = tmp_path / "tiny.yaml"
     path.write_text(yaml.safe_dump(TINY))
     return path
