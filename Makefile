@@ -10,6 +10,11 @@ PY      := $(VENV)/bin/python
 STAMP   := $(VENV)/.installed
 TESTS    = $(PY) -m pytest -n $(WORKERS) --dist loadfile
 
+# What a user names goes to programs as it was typed, not through make's and the shell's quotes.
+export NAMED_PROFILE := $(value PROFILE)
+export NAMED_RUN_DIR := $(value RUN_DIR)
+export NAMED_REPOSITORY := $(value REPOSITORY)
+
 # Where real videos are; make's variables reach the recipes only when exported.
 export UCF101_ROOT UCF101_LISTS HMDB51_ROOT KINETICS400_ROOT TB_DATA TB_RUNS
 
@@ -18,7 +23,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .PHONY: help install book html pdf test check test-nightly test-install fuzz scorecard lab reproduce \
-  notebooks lint clean
+  notebooks lint clean beside
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,12 +58,12 @@ test-install: install  ## clone, install anew (5 GB) and run chapter 1; UNPINNED
 	cd _build/clone && .venv/bin/python -m pytest -q tests/methods/test_losses.py tests/engine/test_loop.py
 
 reproduce: install  ## run the chapters of PROFILE; goes on where it stopped; PLAN=1 only tells
-	@$(PY) workflow/run.py --profile "$(PROFILE)" --run-dir "$(RUN_DIR)" --where "$(WHERE)" \
-	  $(if $(PLAN),--plan)
+	@$(PY) workflow/run.py --profile="$$NAMED_PROFILE" --run-dir="$$NAMED_RUN_DIR" \
+	  --where "$(WHERE)" $(if $(PLAN),--plan)
 
 html: install  ## render the book from the results of PROFILE, without running anything
-	@$(PY) book/build.py --run "$(or $(RUN_DIR),$(or $(TB_RUNS),runs)/$(PROFILE))" \
-	  --repository "$(REPOSITORY)"
+	@$(PY) book/build.py --profile="$$NAMED_PROFILE" --run="$$NAMED_RUN_DIR" \
+	  --repository="$$NAMED_REPOSITORY"
 
 pdf: install  ## print the rendered book to _build/timebalance.pdf; needs Chromium
 	@$(PY) book/pdf.py
@@ -76,7 +81,10 @@ clean:  ## delete the rendered book and caches; runs, data and the environment s
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-install: $(STAMP)  ## create .venv with the exact tested versions
+install: beside  ## create .venv with the exact tested versions
+
+beside: $(STAMP)
+	@$(PY) workflow/beside.py
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -14,6 +14,10 @@ from importlib.metadata import files
 from pathlib import Path
 from typing import Any
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "workflow"))
+import beside  # noqa: E402, F401 (refuses the code of another checkout, before it is imported)
+
+# isort: split
 import alive
 import launch
 import nbformat
@@ -27,6 +31,7 @@ from tblib.files import read_json
 from tblib.lesson.chapters import ROOT, chapters
 from tblib.lesson.execute import drop_injected, inputs, read, tagged
 from tblib.run.chapter_code import chapter_code
+from tblib.settings.profiles import load_profile, run_folder
 
 MATHJAX = ("tex-chtml.js", "input/tex/extensions/", "output/chtml/fonts/woff-v2/")
 
@@ -45,7 +50,7 @@ def stale_chapters(run: Path) -> list[str]:
             if not path.is_file():
                 raise MissingStage(
                     f"{path} does not exist, so chapter {number} has not been run; run "
-                    f"`make reproduce PROFILE={run.name}` first."
+                    "`make reproduce` with the same PROFILE and RUN_DIR first."
                 )
         executed = drop_injected(nbformat.read(notebook, as_version=4))
         if not is_present(number, read_json(card)) or inputs(executed) != inputs(read(source)):
@@ -156,7 +161,8 @@ def build(run: Path, out: Path, allow_stale: bool = False, repository: str = "")
     if stale and not allow_stale:
         raise UserError(
             f"{', '.join(stale)} in {run} were made by other code than the present one; run "
-            f"`make reproduce PROFILE={run.name}` again, or pass --allow-stale to mark every page."
+            "`make reproduce` with its PROFILE and RUN_DIR again, or pass --allow-stale to mark "
+            "every page."
         )
     staging = out / "_build" / "book"
     shutil.rmtree(staging, ignore_errors=True)
@@ -176,13 +182,15 @@ def build(run: Path, out: Path, allow_stale: bool = False, repository: str = "")
 def main(argv: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", type=Path, required=True, help="run directory, e.g. runs/laptop")
+    parser.add_argument("--run", default="", help="run directory; default that of the profile")
+    parser.add_argument("--profile", default="laptop", help="profile whose results are shown")
     parser.add_argument("--out", type=Path, default=ROOT, help="_build/ is made in here")
     parser.add_argument("--allow-stale", action="store_true", help="render, but mark every page")
     parser.add_argument("--repository", default="", help="public address, for launch buttons")
     arguments = parser.parse_args(argv)
-    run, out = arguments.run.absolute(), arguments.out.absolute()
+    out = arguments.out.absolute()
     try:
+        run = run_folder(load_profile(arguments.profile), arguments.run)
         index = build(run, out, arguments.allow_stale, arguments.repository)
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

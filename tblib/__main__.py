@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_profile(run)
     run.add_argument("--run-dir", help="where results go; default runs/<profile>")
     run.add_argument("--method", help="what chapter 6 trains beside TimeBalance, e.g. supervised")
+    run.add_argument("--request", type=Path, help=argparse.SUPPRESS)  # by `make reproduce`
     run.set_defaults(command=_run)
     study = commands.add_parser("study", help="run a grid over seeds and fractions, and record it")
     _add_profile(study)
@@ -110,20 +111,25 @@ def _overrides(options: argparse.Namespace) -> dict:
 def _run(options: argparse.Namespace) -> None:
     from .engine import stopping
     from .lesson import chapters, execute
+    from .run import request
 
     overrides = _overrides(options)
     if options.method is not None:
         overrides["student.method"] = options.method
+    asked = {"profile": options.profile, "run_dir": options.run_dir}
+    asked |= {"overrides": overrides, "seed": options.seed}
+    if options.request:
+        asked = request.take(options.request)
     for chapter in chapters.numbers(options.chapter):
         with stopping.raising():
-            execute.execute(chapter, options.profile, options.run_dir, overrides, options.seed)
+            execute.execute(chapter, **asked)
 
 
 def _study(options: argparse.Namespace) -> None:
     from .engine import stopping
     from .files import held
     from .plan import plan
-    from .settings.profiles import load_profile, runs_home
+    from .settings.profiles import load_profile, run_folder
     from .study.conduct import conduct, need_study
     from .study.join import join
     from .study.record import record
@@ -133,7 +139,7 @@ def _study(options: argparse.Namespace) -> None:
     if options.join:
         print(join(profile, options.join))
         return
-    folder = (options.run_dir or runs_home() / profile.name).absolute()
+    folder = run_folder(profile, options.run_dir)
     if not options.collect:
         print(plan(profile, folder), flush=True)  # refuses what cannot run, before a folder is made
         with held(folder / ".study.lock", f"the study in {folder}"), stopping.raising():
@@ -143,12 +149,12 @@ def _study(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from .plan import plan
-    from .settings.profiles import load_profile, runs_home
+    from .settings.profiles import load_profile, run_folder
 
     if options.tflops is not None and not options.tflops > 0:
         raise ConfigError(f"--tflops {options.tflops} must be above 0, for example 150.")
     profile = load_profile(options.profile, _overrides(options), options.seed)
-    print(plan(profile, options.run_dir or runs_home() / profile.name, options.tflops))
+    print(plan(profile, run_folder(profile, options.run_dir), options.tflops))
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -13,9 +13,35 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .errors import DataError, StorageError, UserError
+from .errors import ConfigError, DataError, StorageError, UserError
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout: notebooks, results, data and runs
+
+
+def resolved(path: str | Path) -> Path:
+    """Return the one absolute path that a user's words mean, seen from the working folder.
+
+    Raises:
+        ConfigError: its bytes are not UTF-8, or `~` is meant and nobody says which folder it is.
+    """
+    try:
+        if b"\0" in str(path).encode():
+            raise ValueError("it holds a zero byte")
+        place = Path(path).expanduser().absolute()
+        return place.resolve() if ".." in place.parts else place  # links stay, with what is beside
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"the path {shown(path)} is not written in UTF-8, as notebooks are; rename it."
+        ) from None
+    except (RuntimeError, ValueError) as error:  # no home, links in a circle
+        raise ConfigError(
+            f"the path {str(path)!r} leads nowhere ({error}); give it in full."
+        ) from None
+
+
+def shown(path: str | Path) -> str:
+    """Return a path as it can always be printed: bytes that are not UTF-8 become `\\xe9`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def atomic_write(path: str | Path, writer: Callable[[Path], None]) -> Path:

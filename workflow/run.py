@@ -13,13 +13,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import beside  # noqa: F401 (refuses the code of another checkout, before it is imported)
+
+# isort: split
 from tblib.errors import UserError
 from tblib.files import read_json, sha256, write_json
 from tblib.lesson.chapters import ROOT, chapters
 from tblib.plan import plan
 from tblib.run.chapter_code import chapter_code
+from tblib.run.request import leave
 from tblib.settings.config import Profile
-from tblib.settings.profiles import load_profile, runs_home
+from tblib.settings.profiles import load_profile, run_folder, settled_environment
 
 SHOWN = {"08": "benchmarks", "09": "study"}  # chapters that show recorded results
 
@@ -67,12 +71,15 @@ def hold(folder: Path) -> None:
     os.set_inheritable(handle, True)
 
 
-def command(folder: Path, profile: str, where: str = "local") -> list[str]:
-    """Return the Snakemake command line; `where` is a folder of settings beside this file."""
+def command(folder: Path, where: str = "local") -> list[str]:
+    """Return the Snakemake command line; `where` is a folder of settings beside this file.
+
+    Snakemake works in the run directory, so that all names it interprets are ours; those that a
+    user chose are in the request, a file that only `python -m tblib run --request` reads.
+    """
     return [
-        *(sys.executable, "-m", "snakemake", "--snakefile", "Snakefile"),
-        *("--profile", f"workflow/{where}", "--directory", str(ROOT)),
-        *("--config", f"run_dir={folder}", f"profile={profile}"),
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--profile", str(ROOT / "workflow" / where), "--directory", str(folder)),
     ]
 
 
@@ -86,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments, extra = parser.parse_known_args(argv)
     try:
         profile = load_profile(arguments.profile)
-        folder = Path(arguments.run_dir or runs_home() / profile.name).absolute()
+        folder = run_folder(profile, arguments.run_dir)
         # arguments for Snakemake choose a part of the graph; a study prints its plan itself
         if arguments.plan or not (extra or profile.study):
             print(plan(profile, folder), flush=True)
@@ -94,15 +101,16 @@ def main(argv: list[str] | None = None) -> None:
             return
         hold(folder)
         if profile.study is None:
+            leave(folder, arguments.profile, profile)
             refresh_stamps(folder, profile)
+        os.environ |= settled_environment()
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    os.chdir(ROOT)
     if profile.study is not None:  # a graph of its own: hundreds of trainings of seconds each
-        study = ["-m", "tblib", "study", "--profile", arguments.profile, "--run-dir", str(folder)]
-        os.execv(sys.executable, [sys.executable, *study, *extra])
-    line = command(folder, arguments.profile, arguments.where)
+        named = [f"--profile={arguments.profile}", f"--run-dir={folder}"]
+        os.execv(sys.executable, [sys.executable, "-m", "tblib", "study", *named, *extra])
+    line = command(folder, arguments.where)
     # We hold the folder, so a Snakemake lock on it was left by a killed run.
     unlocked = subprocess.run([*line, "--unlock"], stderr=subprocess.PIPE, text=True)
     if unlocked.returncode:  # else it only says that it unlocked

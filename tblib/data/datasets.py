@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ConfigError, DataError, did_you_mean
-from ..files import read_json
+from ..files import read_json, resolved
 from .folder import folder
 from .hmdb51 import HOW_TO_GET as GET_HMDB51
 from .hmdb51 import hmdb51
@@ -49,14 +49,14 @@ def load(profile) -> VideoSet:
     return loaders[name](profile)
 
 
-def _root(profile, name: str, variable: str, how: str) -> str | Path:
+def _root(profile, name: str, variable: str, how: str) -> Path:
     root = profile.data.root or os.environ.get(variable)
     if not root:
         raise DataError(
             f"{name} is needed, but nothing says where it is. {how}; then set data.root in "
             f"the profile, or the environment variable {variable}, to that folder."
         )
-    return root
+    return resolved(root)
 
 
 def _ucf101_of(profile) -> VideoSet:

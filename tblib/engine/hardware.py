@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import getpass
+import os
 import sys
 
 import cv2
@@ -30,8 +32,20 @@ def prepare(runtime: Runtime) -> torch.device:
     """Fix the number of threads, on which CPU results depend, and return the device."""
     torch.set_num_threads(runtime.threads)
     cv2.setNumThreads(1)
+    name_this_user()
     keep_freed_memory()
     return device(runtime.device)
+
+
+def name_this_user() -> None:
+    """Give a user without an entry in the list of users a name, as torch asks for one.
+
+    Containers run as any number: `docker run --user 12345`.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["USER"] = f"user{os.getuid()}"
 
 
 def keep_freed_memory() -> None:

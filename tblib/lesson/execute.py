@@ -9,72 +9,28 @@ A chapter always runs with `notebooks/` as working folder, as it does in Jupyter
 from __future__ import annotations
 
 import ast
-import asyncio
 import hashlib
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
-from traitlets import default
 
 from ..engine import stopping
 from ..errors import ConfigError, Stopped, UserError, did_you_mean
 from ..files import atomic_write, held
-from ..settings.config import Profile
-from ..settings.profiles import load_profile, run_name, runs_home
+from ..settings.profiles import load_profile, run_folder, settled
 from . import section_times
 from .chapters import FOLDER, source
 from .chapters import numbers as chapter_numbers  # noqa: F401 (part of this module's interface)
+from .kernel import LANGUAGE, ThisPython, undisturbed
 
-LANGUAGE = {"display_name": "Python 3 (ipykernel)", "language": "python"}
-ENCRYPTION = {"supported_encryption": ["curve"]}
 KERNEL = {**LANGUAGE, "name": "python3"}
 METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
 USER_ERRORS = {"UserError", *(cls.__name__ for cls in UserError.__subclasses__()), "DecodeError"}
-
-
-class ThisPython(AsyncKernelManager):
-    """Start kernels with the running interpreter, whatever kernels the user has registered."""
-
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        """Describe the kernel: this Python, and plain lines instead of progress bars."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, env={"TB_PROGRESS": "0"}, metadata=ENCRYPTION, **LANGUAGE)
-
-    async def start_kernel(self, **options: Any) -> None:
-        """Start the kernel and pass signals on to it: it saves, where nbclient would end it."""
-        await super().start_kernel(**options)
-        loop = asyncio.get_running_loop()
-        for number in stopping.EVERY:
-            loop.remove_signal_handler(number)
-            signal.signal(number, self._pass_on)
-        if stopping.asked():
-            self._pass_on(signal.SIGTERM)
-
-    def _pass_on(self, number: int, *_) -> None:
-        """Ask the whole group, the kernel and the workers that train for it."""
-        stopping.ask(number)
-        with suppress(ProcessLookupError):
-            os.killpg(self.provisioner.pgid, signal.SIGTERM)
-
-    async def _async_interrupt_kernel(self) -> None:
-        """Ask a kernel to end without interrupting it first, which it would report as an error."""
-        if not self.shutting_down:
-            await super()._async_interrupt_kernel()
-
-    @default("transport_encryption")
-    def _encrypt(self) -> str:
-        return "auto"  # spares the reader a warning; nothing leaves this machine either way
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -144,7 +100,8 @@ def execute(
     """
     path, changes = source(chapter), dict(overrides or {})
     config = load_profile(profile, changes, seed)  # says what is wrong before a kernel starts
-    folder = Path(run_dir or _default_folder(config)).absolute()
+    folder = run_folder(config, run_dir)
+    profile, changes = settled(profile, config, changes)
     values = {"profile": profile, "run_dir": str(folder), "overrides": changes}
     values |= {} if seed is None else {"seed": seed}
     notebook = read(path)
@@ -152,10 +109,6 @@ def execute(
     logs = folder / "logs"
     with held(logs / f".{path.stem}.lock", f"chapter {path.stem} in {folder}"):
         return _run(path, notebook, values, folder)
-
-
-def _default_folder(config: Profile) -> Path:
-    return runs_home() / run_name(config)
 
 
 def _check_names(path: Path, names: Iterable[str], allowed: Mapping[str, Any]) -> None:
@@ -200,11 +153,11 @@ def _run(path: Path, notebook: nbformat.NotebookNode, values: dict, folder: Path
 def _papermill(notebook: nbformat.NotebookNode, output: Path, values: dict) -> None:
     from papermill import PapermillExecutionError, execute_notebook
 
-    with stopping.listening():
+    with stopping.listening(), undisturbed():
         try:
             execute_notebook(
                 notebook,
-                output,
+                _literal(output),
                 parameters=values,
                 kernel_name=KERNEL["name"],
                 kernel_manager_class=ThisPython,
@@ -217,6 +170,11 @@ def _papermill(notebook: nbformat.NotebookNode, output: Path, values: dict) -> N
             if getattr(error, "ename", "") == "Stopped":
                 raise Stopped(error.evalue) from None
             raise
+
+
+def _literal(path: Path) -> str:
+    """Write a path so that papermill, which takes it for a format string, means that path."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _sentence(path: Path, error: Any, failed: Path) -> str:

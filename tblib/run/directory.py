@@ -19,7 +19,7 @@ from ..files import read_json, write_json
 from ..methods import registry
 from ..models import check_profile
 from ..settings.config import Profile
-from ..settings.profiles import data_home, load_profile, run_name, runs_home
+from ..settings.profiles import data_home, load_profile, run_folder
 from .cards import run_card
 
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
@@ -125,8 +125,7 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
     if not isinstance(run_dir or "", str | Path):
         raise ConfigError(f"run_dir = {run_dir!r} must be the path of a folder, or '' for runs/.")
     config = load_profile(namespace.get("profile", "smoke"), overrides, seed)
-    folder = Path(run_dir) if run_dir else runs_home() / run_name(config)
-    return open_run(config, folder, chapter)
+    return open_run(config, run_folder(config, run_dir), chapter)
 
 
 def _check_names(namespace: dict[str, Any]) -> None:

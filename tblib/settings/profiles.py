@@ -6,6 +6,7 @@ Unknown names, wrong types and values out of range stop a run before any work, i
 from __future__ import annotations
 
 import os
+import re
 import reprlib
 from pathlib import Path
 from typing import Any, get_args
@@ -14,20 +15,48 @@ import yaml
 from pydantic import ValidationError
 
 from ..errors import ConfigError, did_you_mean
-from ..files import ROOT
+from ..files import ROOT, resolved
 from .config import Profile
 
 PROFILES = ROOT / "notebooks" / "profiles"
+FOLDERS = ("TB_DATA", "TB_RUNS", "UCF101_ROOT", "HMDB51_ROOT", "KINETICS400_ROOT")
+PLACES = ("data.root", "data.lists", "data.label_list", "model.weights")
 
 
 def data_home() -> Path:
     """Folder of generated datasets and caches: `$TB_DATA`, else `data/` beside `notebooks/`."""
-    return Path(os.environ.get("TB_DATA") or ROOT / "data").resolve()
+    return resolved(os.environ.get("TB_DATA") or ROOT / "data")
 
 
 def runs_home() -> Path:
     """Folder of run directories: `$TB_RUNS`, else `runs/` beside `notebooks/`."""
-    return Path(os.environ.get("TB_RUNS") or ROOT / "runs").resolve()
+    return resolved(os.environ.get("TB_RUNS") or ROOT / "runs")
+
+
+def settled_environment() -> dict[str, str]:
+    """Return the variables that name folders, absolute: for programs that start elsewhere."""
+    return {name: str(resolved(os.environ[name])) for name in FOLDERS if os.environ.get(name)}
+
+
+def settled(name: str, config: Profile, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return profile and overrides that mean the same from every working folder.
+
+    Args:
+        name: profile, as the user gave it; `config` is what it and the overrides say.
+    """
+    path = str(resolved(name)) if is_file_name(name) else name
+    places = {place: _at(config, place) for place in PLACES}
+    return path, overrides | {k: str(v) for k, v in places.items() if v is not None}
+
+
+def _at(config: Profile, place: str) -> Path | None:
+    section, _, key = place.partition(".")
+    return getattr(getattr(config, section), key)
+
+
+def is_file_name(profile: str) -> bool:
+    """Say whether a profile is named by its file, not by its name."""
+    return profile.endswith((".yaml", ".yml"))
 
 
 def profile_names() -> list[str]:
@@ -52,13 +81,13 @@ def load_profile(
         raise ConfigError(
             f"profile = {name!r} must be text; {did_you_mean(name, profile_names())}."
         )
-    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    path = resolved(name) if is_file_name(name) else PROFILES / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(
             f"profile {name!r} does not exist; {did_you_mean(name, profile_names())}."
         )
     tree = _read_yaml(path)
-    tree.setdefault("name", path.stem)
+    tree.setdefault("name", re.sub(r"[^\w.-]", "_", path.stem).lstrip(".-") or "unnamed")
     if not isinstance(overrides or {}, dict):
         raise ConfigError(
             f"overrides = {overrides!r} must be a dictionary like {{'student.steps': 50}}."
@@ -130,6 +159,14 @@ def _fields(location: list) -> list[str]:
         kind = model.model_fields[part].annotation
         model = next((k for k in get_args(kind) if hasattr(k, "model_fields")), kind)
     return list(model.model_fields)
+
+
+def run_folder(config: Profile, named: str | Path | None = None) -> Path:
+    """Return the folder of a run: the one a user names, else that of `run_name` in `runs_home`.
+
+    Every command, chapter and page finds its run by this rule.
+    """
+    return resolved(named) if named else runs_home() / run_name(config)
 
 
 def run_name(config: Profile) -> str:

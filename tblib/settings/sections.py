@@ -8,8 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from ..files import resolved
+
+Place = Annotated[Path, AfterValidator(resolved)]  # absolute from where the command was typed
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=10_000_000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -36,15 +47,15 @@ class Data(Section):
     """Which videos, how they are cached, and which labels may be used."""
 
     dataset: Literal["stickactions", "ucf101", "hmdb51", "kinetics400", "folder"] = "stickactions"
-    root: Path | None = None  # folder of the videos; None: generated, or $UCF101_ROOT and the like
-    lists: Path | None = None  # the official lists, or a CSV; None: looked for beside the videos
+    root: Place | None = None  # folder of the videos; None: generated, or $UCF101_ROOT and the like
+    lists: Place | None = None  # the official lists, or a CSV; None: looked for beside the videos
     classes: tuple[str, ...] | None = None  # None: all
     split: Literal[1, 2, 3] = 1  # of UCF101 and HMDB51
     rest: bool = False  # hmdb51: also train on the videos the official split leaves out
     test_fraction: OpenFraction = 0.2  # folder: share of test videos where nothing else tells
     allow_missing: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0  # share of lists
     label_fraction: Fraction = 0.2
-    label_list: Path | None = None  # a published label list instead of our own subset
+    label_list: Place | None = None  # a published label list instead of our own subset
     val_groups: Annotated[int, Field(ge=0)] = 0  # training groups per class kept for tuning
     cache_px: Annotated[int, Field(ge=16, le=512)] = 40  # short side of cached frames, pixels
     crop_px: Annotated[int, Field(ge=16, le=512)] = 32  # side of the square the network sees
@@ -84,7 +95,7 @@ class Model(Section):
     precision: Literal["fp32", "bf16", "auto"] = "fp32"
     # A file of torchvision's r3d_18, trained on Kinetics-400 with all labels, in place of every
     # random start. The comparison is then no longer one without other labels.
-    weights: Path | None = None
+    weights: Place | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Model:

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -51,8 +53,9 @@ def test_a_normal_run_prints_no_warning(smoke_run):
 
 
 @pytest.fixture
-def program():
+def program(monkeypatch):
     """The program behind `make reproduce`, as a module."""
+    monkeypatch.syspath_prepend(str(ROOT / "workflow"))
     spec = importlib.util.spec_from_file_location("workflow_run", ROOT / "workflow" / "run.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -62,7 +65,7 @@ def program():
 def planned(program, folder) -> list[str]:
     """Refresh the stamps and return the chapters that Snakemake would run."""
     program.refresh_stamps(folder, load_profile("smoke"))
-    line = [*program.command(folder, "smoke"), "--dry-run"]
+    line = [*program.command(folder), "--dry-run"]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
     return sorted(set(re.findall(r"^(chapter_\d\d) ", done.stdout + done.stderr, re.MULTILINE)))
 
@@ -179,8 +182,40 @@ def test_a_signal_to_all_processes_of_a_chapter_lets_it_save_and_be_heard(tmp_pa
 
 def test_every_place_to_run_has_its_settings(program, tmp_path):
     for where in ("local", "slurm"):
-        assert f"workflow/{where}" in program.command(tmp_path, "smoke", where)
+        assert str(ROOT / "workflow" / where) in program.command(tmp_path, where)
         settings = yaml.safe_load((ROOT / "workflow" / where / "config.yaml").read_text())
         assert settings["rerun-incomplete"] is True
     assert "--signal=TERM@" in settings["default-resources"]["slurm_extra"]
     assert settings["retries"] > 0
+
+
+def test_snakemake_is_told_no_name_that_a_user_chose(program, tmp_path):
+    """It reads `--config` as YAML and names in rules as patterns: `run #2` was `run` to it."""
+    folder = tmp_path / "run #2: {a} 'q' \"d\"\nnew"
+    profile = tmp_path / "mine #2.yaml"
+    profile.write_text((ROOT / "notebooks/profiles/smoke.yaml").read_text())
+    (tmp_path / "run").mkdir()
+    line = program.command(folder)
+    assert [word for word in line if str(tmp_path) in word] == [str(folder)]
+    assert line[line.index(str(folder)) - 1] == "--directory"
+    done = reproduce(folder, "--until", "chapter_01", "--dry-run", profile=str(profile))
+    assert done.returncode == 0 and "chapter_01" in done.stdout, done.stdout[-3000:]
+    asked = json.loads((folder / "request.json").read_text())
+    assert asked == {"run_dir": str(folder), "profile": str(profile), "overrides": {}}
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_code_of_another_checkout_is_refused(program, tmp_path):
+    """A `.venv` that was copied along runs the package of the place it came from."""
+    import beside
+
+    other = tmp_path / "other" / "tblib" / "__init__.py"
+    said = beside.refusal(SimpleNamespace(origin=str(other)), "/some/.venv")
+    assert f"in the environment /some/.venv is that of {other.parents[1]}" in said
+    assert "is not installed; delete" in beside.refusal(None)
+    assert beside.refusal(find_spec("tblib")) == ""
+    shutil.copytree(ROOT / "workflow", tmp_path / "copy" / "workflow")
+    done = subprocess.run([sys.executable, tmp_path / "copy/workflow/run.py"], capture_output=True,
+                          text=True, cwd=ROOT)  # fmt: skip
+    assert done.returncode == 1 and f"not that of {tmp_path / 'copy'}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

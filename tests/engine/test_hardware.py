@@ -1,10 +1,15 @@
 """Where it runs: memory that is given back to the system must not be fetched again every step."""
 
+import getpass
+import os
 import platform
+import pwd
 import subprocess
 import sys
 
 import pytest
+
+from tblib.engine import hardware
 
 SCRIPT = """
 import resource, sys
@@ -33,3 +38,16 @@ def page_faults(mode: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_freed_memory_is_kept():
     assert page_faults("keep") < page_faults("as it comes") / 4
+
+
+def test_a_user_without_a_name_gets_one(monkeypatch):
+    """As in `docker run --user 12345`; torch's optimisers ask for the name."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    hardware.name_this_user()
+    assert getpass.getuser() == f"user{os.getuid()}"

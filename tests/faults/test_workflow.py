@@ -48,7 +48,7 @@ def chapter_process(run: Path) -> int:
             words = place.read_bytes().split(b"\0")
         except OSError:  # it has just ended
             continue
-        if words[1:5] == [b"-m", b"tblib", b"run", b"02"] and str(run).encode() in words:
+        if words[1:5] == [b"-m", b"tblib", b"run", b"02"] and place.with_name("cwd").samefile(run):
             return int(place.parent.name)
     raise AssertionError("no process runs chapter 2")
 

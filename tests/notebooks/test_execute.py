@@ -201,3 +201,49 @@ def test_a_signal_reaches_the_training_in_the_kernel(folder, tmp_path, monkeypat
     assert checkpoint.latest_state(run / "ckpt" / "endless")["step"] > 0
     assert [path.name for path in (run / "logs").iterdir() if "ipynb" in path.name] == []
     assert not (run / "notebooks").exists()
+
+
+@pytest.mark.parametrize("name", ["a {b} c", "x-{profile}", "{", "run #2: 'q' \"d\"\nnew $HOME %s"])
+def test_a_chapter_works_in_the_folder_named_whatever_its_name_is(folder, tmp_path, name):
+    """Papermill takes a path for a format string."""
+    append(folder, "print(repr(run_dir))")
+    place = tmp_path / "runs" / name
+    assert execute(1, "smoke", place).parents[1] == place
+    assert repr(str(place)) in (place / "notebooks" / "01_first.ipynb").read_text().replace(
+        "\\\\", "\\").replace('\\"', '"')  # fmt: skip
+    assert list((tmp_path / "runs").iterdir()) == [place]
+
+
+def test_a_kernel_has_no_start_up_files_and_needs_no_home(folder, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    start = home / ".ipython" / "profile_default" / "startup" / "00.py"
+    start.parent.mkdir(parents=True)
+    start.write_text("import random; print('hello from home')\n")
+    append(folder, "print('random' in dir())")
+    for value in (home, tmp_path / "absent"):
+        monkeypatch.setenv("HOME", str(value))
+        monkeypatch.delenv("IPYTHONDIR", raising=False)
+        text = outputs(execute(1, "smoke", tmp_path / "run"))["stdout"]
+        assert "hello" not in text and text.strip().endswith("False")
+        assert "IPYTHONDIR" not in os.environ
+    assert not (tmp_path / "absent").exists()
+
+
+def test_relative_places_are_those_of_the_command(folder, tmp_path, monkeypatch):
+    """A chapter runs in notebooks/, the user typed the command elsewhere."""
+    (tmp_path / "typed").mkdir()
+    (tmp_path / "typed" / "mine.yaml").write_text(
+        "data: {dataset: folder, root: ../videos, classes: null}\n"
+    )
+    monkeypatch.chdir(tmp_path / "typed")
+    monkeypatch.setenv("TB_DATA", "there")
+    append(
+        folder,
+        "from tblib.settings.profiles import data_home, load_profile\n"
+        "print(load_profile(profile, overrides).data.root, data_home(), run_dir)",
+    )
+    path = execute(1, "mine.yaml", "my run")
+    assert path.parents[1] == tmp_path / "typed" / "my run"
+    said = outputs(path)["stdout"].splitlines()[-1]
+    places = (tmp_path / "videos", tmp_path / "typed" / "there", tmp_path / "typed" / "my run")
+    assert said == " ".join(map(str, places))

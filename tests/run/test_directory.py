@@ -15,7 +15,7 @@ from tblib.files import read_json, write_json
 from tblib.run import cards, fingerprint
 from tblib.run.chapter_code import chapter_code
 from tblib.run.directory import open_run
-from tblib.settings.profiles import load_profile, run_name
+from tblib.settings.profiles import load_profile, run_folder, run_name
 
 
 def namespace(folder, **values):
@@ -151,6 +151,23 @@ def test_a_profile_of_ones_own_never_shares_a_folder(tmp_path):
     path.write_text("student: {steps: 7}\n")
     config = load_profile(str(path))
     assert run_name(config) == f"mine-{config.digest()}"
+
+
+def test_every_command_finds_a_run_by_the_same_rule(tmp_path, monkeypatch):
+    monkeypatch.setenv("TB_RUNS", "my runs")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my #1.yaml").write_text("student: {steps: 7}\n")
+    config = load_profile("my #1.yaml")
+    assert config.name == "my__1"
+    assert run_folder(config) == tmp_path / "my runs" / run_name(config)
+    assert run_folder(config, "") == run_folder(config)
+    assert run_folder(config, "a/../b") == tmp_path / "b"
+    assert tblib.start({"profile": "my #1.yaml"}, 1).dir == run_folder(config)
+    root = cards.ROOT
+    for program in ("workflow/run.py", "book/build.py", "tblib/__main__.py"):
+        text = (root / program).read_text()
+        assert "run_folder(" in text and "runs_home" not in text, program
+    assert "TB_RUNS)" not in (root / "Makefile").read_text()
 
 
 def test_the_run_card_says_where_a_number_came_from(run):
