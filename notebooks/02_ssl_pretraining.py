@@ -288,7 +288,7 @@ plot.training_curves(
 
 # %%
 n, labels = c.similarity.clips, torch.tensor(run.pool.labels)
-labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
+labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("checked")
 
 
 def probe(name):

@@ -48,7 +48,7 @@ labels = torch.tensor(run.pool.labels)
 # cut the same clips evenly from every video and ask both networks for the feature of each.
 
 # %% tags=["nbval-check-output"]
-labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("unlabelled")
+labelled, unlabelled = run.pool.rows("labelled"), run.pool.rows("checked")
 encoders = {"invariant": "ssl_invariant", "distinctive": "ssl_distinctive"}
 clips = {
     kind: (

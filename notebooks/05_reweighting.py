@@ -152,8 +152,9 @@ pd.DataFrame({"raw": five, **columns}, index=[f"{q:.0%}" for q in at]).round(3)
 # profile, every video and its class:
 
 # %%
+known = run.pool.rows("known")
 plot.score_distribution(
-    s[pool_rows].numpy(), labels[pool_rows].numpy(), classes, families
+    s[known].numpy(), labels[known].numpy(), classes, families
 )
 # %% [markdown]
 # ## Does the score carry information?
@@ -166,7 +167,7 @@ plot.score_distribution(
 # on.
 
 # %%
-unlabelled = run.pool.rows("unlabelled")
+unlabelled = run.pool.rows("checked")
 teachers = {
     kind: predict(run, f"teacher_{kind}", unlabelled)
     for kind in ("invariant", "distinctive")
@@ -322,7 +323,7 @@ plot.reweighting_illustration([illustrated(int(i)) for i in chance], classes)
 # all its clips.  It goes into `similarity.csv` together with the controls.
 
 # %%
-from tblib.files import atomic_write
+from tblib.data import exact
 
 columns = pd.DataFrame(
     {
@@ -331,9 +332,7 @@ columns = pd.DataFrame(
         **{k: v.numpy() for k, v in scores.items()},
     }
 )
-atomic_write(
-    run.dir / "similarity.csv", lambda path: columns.to_csv(path, index=False)
-)
+exact.save(run.dir / "similarity.csv", columns)
 run.save_metrics(
     {
         "auc": answers,

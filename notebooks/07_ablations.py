@@ -405,14 +405,12 @@ run.save_metrics(
 # ```python
 # from dataclasses import replace
 #
-# from tblib.files import atomic_write
+# from tblib.data import exact
 #
 # path = run.dir / "similarity.csv"
-# columns = pd.read_csv(path)
+# columns = exact.load(path)
 # coins = np.random.default_rng(0).integers(0, 2, len(columns))
-# atomic_write(
-#     path, lambda to: columns.assign(coin=coins).to_csv(to, index=False)
-# )
+# exact.save(path, columns.assign(coin=coins))
 # coin = replace(
 #     student_job(c, "reweighted"), name="student_coin", score="coin"
 # )

@@ -78,7 +78,7 @@ def _folder_of(profile) -> VideoSet:
     d = profile.data
     if d.root is None:
         raise DataError("data.dataset='folder' needs data.root, the folder of the videos.")
-    return folder(d.root, d.lists, d.classes, d.test_fraction, d.allow_missing)
+    return folder(d.root, d.lists, d.classes, d.test_fraction, d.allow_missing, d.group_pattern)
 
 
 def _stickactions(profile) -> VideoSet:

@@ -21,8 +21,8 @@ from .augment import Augment
 from .cache import FrameCache
 from .clips import Views
 from .on_device import Uncut, cut, stack, uncut
+from .table import NO_LABEL
 
-UNKNOWN = -1  # the label that stands for none
 EMPTY_POOL = "a pool of videos is empty; lower data.label_fraction or data.val_groups."
 
 
@@ -36,7 +36,7 @@ class Stream:
         views: which frames of a video.
         augment: how each of the V clips is augmented.
         distinct: whether a batch may hold a video twice (contrastive losses must not).
-        labels: whether the batch tells the classes of `train`, as the bound by all labels needs;
+        labels: whether the batch tells the classes of `known`, as the bound by all labels needs;
             those of `labelled` are always told, those of `unlabelled` never.
 
     Raises:
@@ -51,12 +51,12 @@ class Stream:
     labels: bool = False
 
     def __post_init__(self) -> None:
-        if self.labels and self.pool not in ("labelled", "train"):
+        if self.labels and self.pool not in ("labelled", "known"):
             raise ConfigError(f"the labels of the pool {self.pool!r} are not to be known.")
 
     @property
     def tells(self) -> bool:
-        """Whether a batch holds labels; where it does not, each is `UNKNOWN`."""
+        """Whether a batch holds labels; where it does not, each is `NO_LABEL`."""
         return self.labels or self.pool == "labelled"
 
 
@@ -66,7 +66,7 @@ class Batch:
 
     Attributes:
         clips: `[V, B, 3, T, H, W]` in [0, 1], V views of B videos.
-        label: classes `[B]`; `UNKNOWN` in every place outside the labelled pool.
+        label: classes `[B]`; `NO_LABEL` in every place outside the labelled pool.
         row: rows of the video table `[B]`.
     """
 
@@ -80,7 +80,7 @@ class Batch:
     ) -> Batch:
         """Make a batch from anybody's tensors: clips `[B, 3, T, H, W]` or `[V, B, 3, T, H, W]`."""
         views = clips[None] if clips.dim() == 5 else clips
-        nobody = torch.full(views.shape[1:2], UNKNOWN, device=clips.device)
+        nobody = torch.full(views.shape[1:2], NO_LABEL, device=clips.device)
         return cls(views, nobody if label is None else label, nobody if row is None else row)
 
 
@@ -148,7 +148,7 @@ class ClipSamples(Dataset):
         else:
             views = [augment(video[view], rng) for view in index]
             clips = np.stack(views) if len(views) > 1 else views[0][None]  # one is not copied
-        label = int(self.labels[row]) if self.stream.tells else UNKNOWN
+        label = int(self.labels[row]) if self.stream.tells else NO_LABEL
         return clips, label, int(row)
 
 

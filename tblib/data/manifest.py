@@ -12,9 +12,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ..errors import DecodeError
-from ..files import atomic_write, sha256
+from ..files import sha256
 from ..progress import track
-from . import container, video
+from . import container, exact, video
 
 COLUMNS = ["video", "path", "bytes", "mtime_ns", "sha256", "frames", "fps", "width", "height"]
 TEXT = ["video", "path", "sha256"]
@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, dict]:
     A manifest that cannot be understood is named, and its rows are made anew.
     """
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False)[COLUMNS]
+        table = exact.load(path, TEXT)[COLUMNS]
         table = table[table["sha256"].str.fullmatch("[0-9a-f]{64}").astype(bool)]
     except FileNotFoundError:
         return {}
@@ -72,9 +72,13 @@ def read(path: Path) -> dict[str, dict]:
 
 
 def write(path: Path, rows: Iterable[dict]) -> pd.DataFrame:
-    """Write rows as CSV, atomically, and return them as a table with `COLUMNS`."""
+    """Write rows as CSV, atomically, and return them as a table with `COLUMNS`.
+
+    Raises:
+        DataError: what is read back is not what was written; the old manifest stays.
+    """
     table = as_table(rows)
-    atomic_write(path, lambda temporary: table.to_csv(temporary, index=False))
+    exact.save(path, table, TEXT)
     return table
 
 

@@ -10,8 +10,10 @@ import pandas as pd
 from .. import reprs
 from ..errors import DataError, did_you_mean
 from .cache import FrameCache
+from .table import NO_LABEL
 
-POOLS = ("train", "labelled", "unlabelled", "val", "test")
+POOLS = ("train", "known", "labelled", "unlabelled", "checked", "val", "test")
+TRAINED = ("labelled", "unlabelled", "spare")
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,19 @@ class Pool:
         return reprs.pool(self)
 
     def rows(self, name: str) -> np.ndarray:
-        """Rows of a pool: `train` is every training video not kept for validation.
+        """Rows of a pool.
+
+        `train` is every training video not kept for validation, `known` those of them that have a
+        class.  `checked` is what unlabelled videos are measured on, with classes that no training
+        sees: the unlabelled videos that have one, or the test videos where none has.
 
         Raises:
-            DataError: the name is none of train, labelled, unlabelled, val, test.
+            DataError: the name is none of `POOLS`.
         """
-        members = {"train": ("labelled", "unlabelled", "spare")}.get(name, (name,))
         if name not in POOLS:
             raise DataError(f"pool {name!r} is unknown; {did_you_mean(name, POOLS)}.")
-        return np.flatnonzero(self.roles.isin(members))
+        members = {"train": TRAINED, "known": TRAINED, "checked": ("unlabelled",)}
+        rows = np.flatnonzero(self.roles.isin(members.get(name, (name,))))
+        if name in ("known", "checked"):
+            rows = rows[self.labels[rows] != NO_LABEL]
+        return self.rows("test") if name == "checked" and not len(rows) else rows

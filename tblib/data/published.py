@@ -19,7 +19,7 @@ import pandas as pd
 from ..errors import DataError
 from . import kinetics
 from .lists import read_lines
-from .table import SUFFIXES
+from .walk import SUFFIXES, same_name
 
 LINE = re.compile(r"(?P<name>.+?)(?:[\s,]+\d+){0,2}")
 SUFFIX = re.compile("|".join(re.escape(suffix) + "$" for suffix in SUFFIXES), re.IGNORECASE)
@@ -50,6 +50,10 @@ def _plain(name: str) -> str:
     return SUFFIX.sub("", name.strip()).replace(" ", "_")
 
 
+def _key(name: str) -> str:
+    return same_name(name).replace(" ", "_")
+
+
 def listed(
     table: pd.DataFrame, train: pd.DataFrame, path: Path, missing: Collection[str] = ()
 ) -> pd.Index:
@@ -67,17 +71,20 @@ def listed(
             the list names no video of the table's classes.
     """
     place = dict(zip(train["video"], train.index, strict=True))
-    known, classes = _finder(table["video"]), set(table["class_name"])
+    known, classes = _finder(table["video"]), set(table["class_name"].map(_key)) - {""}
+    classless = set(table["video"][table["class_name"] == ""])
     gone, chosen, absent = _finder(missing), [], 0
     for where, name in read_names(path):
         video = known(name)
         if video in place:
             chosen.append(place[video])
+        elif video in classless:
+            raise DataError(f"{where}: {video} has no class, so it cannot be a labelled video.")
         elif video is not None:
             raise DataError(f"{where}: {video} is set aside for testing or validation.")
         elif gone(name) is not None:
             absent += 1
-        elif "/" not in name or name.split("/")[-2] in classes:
+        elif "/" not in name or _key(name.split("/")[-2]) in classes:
             raise DataError(
                 f"{where}: {name} is not in the dataset; is it another split, or (HMDB51) one of "
                 "the videos that data.rest adds?"
@@ -90,13 +97,18 @@ def listed(
 
 
 def _finder(videos: Collection[str]):
-    """Return a function from a name in a list to the video it means, or None."""
-    exact, counts = set(videos), Counter(video.rpartition("/")[2] for video in videos)
-    by_stem = {v.rpartition("/")[2]: v for v in videos if counts[v.rpartition("/")[2]] == 1}
+    """Return a function from a name in a list to the video it means, or None.
+
+    Names are compared with `_` for blanks: lists have the one, folders the other.
+    """
+    exact = {_key(video): video for video in videos}
+    counts = Counter(key.rpartition("/")[2] for key in exact)
+    stems = {key.rpartition("/")[2]: video for key, video in exact.items()}
+    by_stem = {stem: video for stem, video in stems.items() if counts[stem] == 1}
 
     def find(name: str) -> str | None:
-        parts = name.split("/")
+        parts = _key(name).split("/")
         tails = ("/".join(parts[at:]) for at in range(len(parts)))
-        return next((tail for tail in tails if tail in exact), by_stem.get(parts[-1]))
+        return next((exact[tail] for tail in tails if tail in exact), by_stem.get(parts[-1]))
 
     return find

@@ -2,7 +2,9 @@
 
 Subsets are nested (the 5 % are among the 10 %), hold the same number of videos of each class, and
 take whole groups one after the other: clips of a group show one scene, so labels for one clip and
-none for its twin would make the unlabelled part easier than it is.
+none for its twin would make the unlabelled part easier than it is.  Where groups hold several
+classes, as people who do every action, they are taken in one order for all classes: whoever is
+labelled is labelled for everything, and the others stay unlabelled.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ def label_subset(table: pd.DataFrame, fraction: float, seed: int) -> np.ndarray:
 
     Per class, groups are put in a random order, and videos within a group too; the first n of
     this list are chosen, with n = fraction times the mean number of training videos per class,
-    rounded.  The order depends on `seed` and the class's name alone.
+    rounded.  The order depends on `seed` and the class's name alone; where any group holds several
+    classes, the order of groups is the same for all classes and depends on `seed` alone.
 
     Args:
         table: table of a `VideoSet`; only rows with split "train" are considered.
@@ -50,7 +53,10 @@ def label_subset(table: pd.DataFrame, fraction: float, seed: int) -> np.ndarray:
         )
     n = max(1, round(fraction * mean))
     _check_enough(train, n, mean)
-    chosen = [_ordered(table, name, rows, seed)[:n] for name, rows in train.items()]
+    one_order = _groups_span_classes(table.iloc[np.concatenate(list(train.values()))])
+    chosen = [
+        _ordered(table, "" if one_order else name, rows, seed)[:n] for name, rows in train.items()
+    ]
     return np.sort(np.concatenate(chosen))
 
 
@@ -88,17 +94,47 @@ def roles(
             video.
     """
     result = pd.Series("unlabelled", index=table.index, name="role")
-    result[table["split"] == "test"] = "test"
+    for part in ("test", "val"):
+        result[table["split"] == part] = part
     result[_validation(table, val_groups)] = "val"
-    train = table[result == "unlabelled"]
+    train = table[(result == "unlabelled") & (table["class_name"] != "")]
     if label_list is not None:
         result[listed(table, train, Path(label_list), missing)] = "labelled"
+        _refuse_without_label(table, result, f"the label list {label_list}")
         return result
     labelled = train.index[label_subset(train, fraction, seed)]
     touched = set(table.loc[labelled, "group"])
-    result[train.index[train["group"].isin(touched)]] = "spare"
+    result[(result == "unlabelled") & table["group"].isin(touched)] = "spare"
     result[labelled] = "labelled"
+    _refuse_without_label(table, result, f"val_groups={val_groups}")
     return result
+
+
+def need_unlabelled(role: pd.Series) -> None:
+    """Refuse roles with which there is nothing to learn without labels.
+
+    Raises:
+        DataError: no video is unlabelled; the message names the ways out.
+    """
+    if not (role == "unlabelled").any():
+        spare = int((role == "spare").sum())
+        why = f"; {spare} are spare, being of groups with a labelled video" if spare else ""
+        raise DataError(
+            f"no training video is unlabelled: {int((role == 'labelled').sum())} are labelled"
+            f"{why}; lower data.label_fraction or data.val_groups, use smaller groups, or add "
+            "videos without a class in a folder unlabelled/."
+        )
+
+
+def _refuse_without_label(table: pd.DataFrame, role: pd.Series, cause: str) -> None:
+    """A class that nobody shows the network cannot be learnt."""
+    named = set(table["class_name"]) - {""}
+    if absent := sorted(named - set(table["class_name"][role == "labelled"])):
+        raise DataError(
+            f"{cause} leaves no labelled training video of the class {', '.join(absent[:3])}"
+            f"{' and more' if len(absent) > 3 else ''}; every class needs one, or set data.classes "
+            "to the others."
+        )
 
 
 def _check_fraction(fraction: float) -> None:
@@ -126,11 +162,18 @@ def _positions(table: pd.DataFrame, wanted: pd.Series) -> dict[str, np.ndarray]:
     return found
 
 
+def _groups_span_classes(train: pd.DataFrame) -> bool:
+    return bool((train.groupby("group")["class_name"].nunique() > 1).any())
+
+
 def _ordered(table: pd.DataFrame, name: str, rows: np.ndarray, seed: int) -> np.ndarray:
     """Return a class's rows, groups in random order and videos of a group in random order.
 
-    Each group and video draws from (seed, its name), so that a class filter, the order of the
+    Each group and video draws from (seed, name, its name), so that a class filter, the order of the
     table or groups set aside do not change the order of the others.
+
+    Args:
+        name: of the class, or "" for an order that all classes share.
     """
     part = table.iloc[rows]
     keys = pd.DataFrame(
@@ -150,7 +193,8 @@ def _validation(table: pd.DataFrame, val_groups: int) -> pd.Series:
     if val_groups < 0:
         raise DataError(f"val_groups must be 0 or larger, not {val_groups}.")
     chosen: set[str] = set()
-    for name, part in table[table["split"] == "train"].groupby("class_name"):
+    known = table[(table["split"] == "train") & (table["class_name"] != "")]
+    for name, part in known.groupby("class_name"):
         groups = sorted(part["group"].unique())
         if val_groups >= len(groups):
             raise DataError(

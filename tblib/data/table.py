@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ import pandas as pd
 
 from .. import reprs
 from ..errors import DataError, did_you_mean
+from .walk import SUFFIXES, index, same_name, walk
 
 COLUMNS = ["video", "path", "label", "class_name", "group", "split", "family"]
-SUFFIXES = (".avi", ".mp4", ".mkv", ".webm", ".mov")  # the first one found counts
+PARTS = ("train", "val", "test")
+NO_LABEL = -1  # of videos that nobody gave a class
 SHOWN = 3
 
 
@@ -27,8 +28,12 @@ class VideoSet:
         classes: class names; a label is an index into them.
         table: one row per video, RangeIndex, columns `video` ("Punch/v_Punch_g01_c01"), `path`,
             `label`, `class_name`, `group` ("Punch/g01": what may not be on both sides of a split),
-            `split` ("train" or "test") and `family` ("persistent", "phased" or "" if unknown).
+            `split` ("train", "test", or "val" where the data set has such a part) and `family`
+            ("persistent", "phased" or "" if unknown).  A training video that nobody gave a class
+            has label −1 and class name "".
         missing: listed videos that are not there, with the permission of `data.allow_missing`.
+        copies: files left out because others have the same content.
+        notes: what a user should know about how the videos were understood.
     """
 
     name: str
@@ -36,6 +41,8 @@ class VideoSet:
     classes: tuple[str, ...]
     table: pd.DataFrame
     missing: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return reprs.videos(self)
@@ -63,9 +70,9 @@ def assemble(
             on no side, or videos are missing.
     """
     chosen = choose(known, classes)
-    rows = [row for row in rows if row["class_name"] in set(chosen)]
-    refuse_leaks(rows)
+    rows = [row for row in rows if row["class_name"] in {*chosen, ""}]
     refuse_strays(rows)
+    refuse_leaks(rows)
     refuse_empty(rows, chosen, lists)
     table = pd.DataFrame(rows)
     table["path"] = find(table["video"])
@@ -74,7 +81,7 @@ def assemble(
         report_missing(root, table["video"], absent, allow_missing)
         table = table[~absent].reset_index(drop=True)
         refuse_empty(table.to_dict("records"), chosen, root)
-    labels = {class_name: label for label, class_name in enumerate(chosen)}
+    labels = {class_name: label for label, class_name in enumerate(chosen)} | {"": NO_LABEL}
     table["label"] = table["class_name"].map(labels)
     missing = tuple(row["video"] for row, gone in zip(rows, absent, strict=True) if gone)
     return VideoSet(name, root, chosen, table.assign(family="")[COLUMNS], missing)
@@ -87,24 +94,27 @@ def choose(known: Iterable[str], classes) -> tuple[str, ...]:
         DataError: a wanted class is unknown.
     """
     known = tuple(known)
-    for name in classes or ():
+    wanted = None if classes is None else [same_name(name) for name in classes]
+    for name in wanted or ():
         if name not in known:
             raise DataError(f"class {name!r} is unknown: {did_you_mean(name, known)}.")
-    return tuple(name for name in known if classes is None or name in classes)
+    return tuple(name for name in known if wanted is None or name in wanted)
 
 
 def refuse_leaks(rows: list[dict]) -> None:
     """A group is one scene cut into clips: on both sides the test would be on training scenes.
 
     Raises:
-        DataError: a group is in both lists.
+        DataError: a group is on two sides.
     """
-    first = {row["group"]: row["at"] for row in reversed(rows) if row["split"] == "train"}
-    for row in rows:
-        if row["split"] == "test" and row["group"] in first:
+    sides = {"train": "training", "val": "validation", "test": "testing"}
+    first: dict[str, dict] = {}
+    for row in sorted(rows, key=lambda row: PARTS.index(row["split"])):
+        earlier = first.setdefault(row["group"], row)
+        if earlier["split"] != row["split"]:
             raise DataError(
-                f"{row['at']}: group {row['group']} is also used for training, in "
-                f"{first[row['group']]}; a group must be on one side only."
+                f"{row['at']}: group {row['group']} is also used for {sides[earlier['split']]}, in "
+                f"{earlier['at']}; a group must be on one side only."
             )
 
 
@@ -116,9 +126,9 @@ def refuse_strays(rows: list[dict]) -> None:
     """
     first: dict[str, dict] = {}
     for row in rows:
-        if row["split"] not in ("train", "test"):
+        if row["split"] not in PARTS:
             raise DataError(
-                f"{row['at']}: split {row['split']!r} is unknown; a video is for train or test."
+                f"{row['at']}: split {row['split']!r} is unknown; allowed: {', '.join(PARTS)}."
             )
         earlier = first.setdefault(row["video"], row)
         if earlier is not row:
@@ -164,16 +174,16 @@ def report_missing(root: Path, names: pd.Series, absent: pd.Series, allowed: flo
 
 def folder_files(root: Path, names: pd.Series) -> list[str | None]:
     """Return the file of each video `class/stem` in the class folders of `root`, None if absent."""
-    folders = [root / name for name in names.str.rpartition("/")[0].unique()]
-    files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
-    here = {str(file.relative_to(root)) for file in files}
-    found = [next((n + s for s in SUFFIXES if n + s in here), None) for n in names]
-    return [None if name is None else str(root / name) for name in found]
+    wanted = set(names.str.rpartition("/")[0].map(same_name))
+    folders = [f for f in root.iterdir() if same_name(f.name) in wanted and f.is_dir()]
+    here = index([file for folder in folders for file in folder.iterdir()], root)
+    return [_first(here.get(same_name(name), {})) for name in names]
+
+
+def _first(files: dict[str, Path]) -> str | None:
+    return next((str(files[suffix]) for suffix in SUFFIXES if suffix in files), None)
 
 
 def walk_videos(root: Path) -> list[Path]:
     """List every video file below a folder, in the order of their paths."""
-    found = []
-    for folder, _, names in os.walk(root, followlinks=True):
-        found += [Path(folder, n) for n in names if n.lower().endswith(SUFFIXES) and n[0] != "."]
-    return sorted(found)
+    return walk(root).files

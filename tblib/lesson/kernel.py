@@ -32,7 +32,7 @@ def undisturbed() -> Iterator[None]:
     missing or write-protected, as in a container, would end the chapter.  Folders that the
     environment names keep their meaning although the kernel works elsewhere.
     """
-    before = {name: os.environ.get(name) for name in (*KEPT, *FOLDERS)}
+    before = {name: os.environ.get(name) for name in (*KEPT, *FOLDERS, "HOME")}
     with tempfile.TemporaryDirectory(prefix="tblib-kernel-") as folder:
         os.environ.update({name: f"{folder}/{name.lower()}" for name in KEPT})
         os.environ.update(settled_environment())

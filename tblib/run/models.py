@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
+from ..data import exact
 from ..data.clips import UniformClips
 from ..engine import checkpoint, evaluate
 from ..errors import MissingStage
@@ -87,7 +87,12 @@ def scores(run: Run, column: str) -> torch.Tensor:
     path = run.dir / "similarity.csv"
     if not path.is_file():
         raise MissingStage(f"{path} does not exist; run chapter 5 (05_reweighting) first.")
-    table = pd.read_csv(path)
+    table = exact.load(path)
+    if len(table) != len(run.videos.table):
+        raise MissingStage(
+            f"{path} is about {len(table)} videos, the data set has {len(run.videos.table)}; run "
+            "chapter 5 (05_reweighting) again."
+        )
     if column not in table:
         raise MissingStage(
             f"{path} has no column {column!r}; run chapter 5 (05_reweighting) again."

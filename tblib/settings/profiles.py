@@ -34,8 +34,18 @@ def runs_home() -> Path:
 
 
 def settled_environment() -> dict[str, str]:
-    """Return the variables that name folders, absolute: for programs that start elsewhere."""
-    return {name: str(resolved(os.environ[name])) for name in FOLDERS if os.environ.get(name)}
+    """Return the variables that name folders, absolute: for programs that start elsewhere.
+
+    A user without a home to write to, as in a container, is lent one: Snakemake, matplotlib and
+    fontconfig keep caches there.
+    """
+    places = {name: str(resolved(os.environ[name])) for name in FOLDERS if os.environ.get(name)}
+    home = Path(os.environ.get("HOME") or "/")
+    if not (home.is_dir() and os.access(home, os.W_OK)):
+        lent = data_home() / "home"
+        lent.mkdir(parents=True, exist_ok=True)
+        places["HOME"] = str(lent)
+    return places
 
 
 def settled(name: str, config: Profile, overrides: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,7 @@ class Data(Section):
     split: Literal[1, 2, 3] = 1  # of UCF101 and HMDB51
     rest: bool = False  # hmdb51: also train on the videos the official split leaves out
     test_fraction: OpenFraction = 0.2  # folder: share of test videos where nothing else tells
+    group_pattern: str | None = None  # folder: finds a name's group, e.g. "(?P<group>[^_]+)_"
     allow_missing: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.0  # share of lists
     label_fraction: Fraction = 0.2
     label_list: Place | None = None  # a published label list instead of our own subset
@@ -60,6 +62,16 @@ class Data(Section):
     cache_px: Annotated[int, Field(ge=16, le=512)] = 40  # short side of cached frames, pixels
     crop_px: Annotated[int, Field(ge=16, le=512)] = 32  # side of the square the network sees
     cache_format: Literal["raw", "jpeg"] = "raw"  # jpeg: a tenth of the disk, slower to read
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _names_a_group(cls, value: str | None) -> str | None:
+        try:
+            if value is not None and "group" not in re.compile(value).groupindex:
+                raise ValueError("a part named group is needed, such as (?P<group>[^_]+)_")
+        except re.error as error:
+            raise ValueError(f"it is no regular expression ({error})") from None
+        return value
 
 
 class Sticks(Section):

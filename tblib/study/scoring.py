@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..data import exact
 from ..engine import evaluate
 from ..errors import MissingStage
 from ..files import atomic_write, read_json, write_json
@@ -84,7 +85,7 @@ def score(config: Profile, folder: Path) -> None:
     columns["s_projected"] = fitted("distinctive", "projected", 8)
     values = {name: value.numpy() for name, value in columns.items()}
     table = pd.DataFrame({"video": run.videos.table.video, **values})
-    atomic_write(folder / "similarity.csv", lambda path: table.to_csv(path, index=False))
+    exact.save(folder / "similarity.csv", table)
     write_json(folder / "study" / "scores.json", marks.scored(run, definitions(config)))
 
 
@@ -164,7 +165,7 @@ def _mixtures(run: Run, p: list[torch.Tensor], label: torch.Tensor) -> tuple[dic
     Probabilities and scores are rounded as in the record, so that it can be done again from there.
     """
     test = run.pool.rows("test")
-    table = pd.read_csv(run.dir / "similarity.csv").iloc[test]
+    table = exact.load(run.dir / "similarity.csv").iloc[test]
     table = table.drop(columns=["video", "raw"]).round(4)
     as_recorded = [torch.tensor(compact.rounded(q.numpy())) for q in p]
     mixed = {

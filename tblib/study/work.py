@@ -95,7 +95,7 @@ def probe(run: Run, name: str) -> dict:
     the features, not a semi-supervised system.  All questions are put to backbone features, the
     times of a video also to what comes after a projection head, if there is one.
     """
-    train, test = run.pool.rows("train"), run.pool.rows("test")
+    train, test = run.pool.rows("known"), run.pool.rows("test")
     label = torch.tensor(run.pool.labels)
     n = run.config.similarity.clips
     seen, h = features(run, name, train, 4).mean(1), features(run, name, test, n)

@@ -97,7 +97,7 @@ def test_group_on_both_sides_is_refused_with_both_lines(root):
     "change, sentence",
     [
         ({}, "line 3: Walk/a is listed again; see line 1"),
-        ({"video": "Walk/c", "split": "val"}, "line 3: split 'val' is unknown; .* train or test"),
+        ({"video": "Walk/c", "split": "rest"}, "line 3: split 'rest' is unknown; .* train, val"),
     ],
 )
 def test_a_loader_that_repeats_a_video_or_invents_a_side_is_refused(tmp_path, change, sentence):

@@ -9,7 +9,6 @@ from tblib.data import loader as loader_module
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip, SparseDense, UniformClips
 from tblib.data.loader import (
-    UNKNOWN,
     ClipSamples,
     Stream,
     loader,
@@ -17,6 +16,7 @@ from tblib.data.loader import (
     to_device,
     to_input,
 )
+from tblib.data.table import NO_LABEL
 from tblib.errors import ConfigError
 from tblib.randomness import seeded
 
@@ -57,11 +57,11 @@ def test_samples_are_labelled_and_shaped_as_promised():
     clips, label, row = batches(views=SparseDense(4, 2, 4))[0]
     assert clips.shape == (3, 10, 4, 16, 16, 3)
     assert clips.dtype == torch.uint8
-    assert label.tolist() == [UNKNOWN] * 3, "the pool `train` does not tell its classes"
+    assert label.tolist() == [NO_LABEL] * 3, "the pool `train` does not tell its classes"
     assert set(row.tolist()) <= set(ROWS.tolist())
 
 
-@pytest.mark.parametrize("pool, labels", [("labelled", False), ("train", True)])
+@pytest.mark.parametrize("pool, labels", [("labelled", False), ("known", True)])
 def test_labels_are_told_where_they_may_be_known(pool, labels):
     _, label, row = batches(pool=pool, labels=labels)[0]
     assert label.tolist() == [int(r) % 4 for r in row]

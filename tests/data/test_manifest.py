@@ -7,9 +7,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tblib.data import datasets, manifest, video
-from tblib.errors import DecodeError
+from tblib.data import datasets, exact, manifest, video
+from tblib.errors import DataError, DecodeError
 
 
 @pytest.fixture
@@ -94,3 +96,34 @@ def test_frames_are_counted_not_believed(tiny_root):
     known = manifest.row("j", path)
     assert known["frames"] == len(video.decode(path)) == 12
     assert isinstance(pd.Series(known)["sha256"], str) and np.isfinite(known["fps"])
+
+
+LETTERS = st.characters(blacklist_characters="/\0", codec="utf-8")
+NAMES = st.text(LETTERS, min_size=1, max_size=30) | st.sampled_from(
+    ["a\rb", "a\r\nb", "\n", '"', '""', "'", ",", " a ", "NA", "nan", "007", "1e5", "\u2028"]
+)
+
+
+@given(st.lists(NAMES, min_size=1, max_size=5, unique=True), st.floats(0.1, 1e4))
+@settings(max_examples=200, deadline=None)
+def test_every_name_comes_back_from_a_manifest(tmp_path_factory, names, fps):
+    """A carriage return in one name made the whole table unreadable, and nothing was checked."""
+    path = tmp_path_factory.mktemp("m") / "manifest.csv"
+    rows = {
+        name: dict(zip(manifest.COLUMNS, [name, f"/d/{name}.mp4", 2**40 + at, 10**18 + at,
+                                          f"{at:064x}", 3, fps, 4, 5], strict=True))
+        for at, name in enumerate(names)
+    }  # fmt: skip
+    manifest.write(path, rows.values())
+    assert manifest.read(path) == rows
+
+
+def test_a_manifest_that_does_not_come_back_is_not_kept(tmp_path, monkeypatch):
+    path = tmp_path / "manifest.csv"
+    row = dict(zip(manifest.COLUMNS, ["a", "/a", 1, 2, "0" * 64, 3, 4.0, 5, 6], strict=True))
+    manifest.write(path, [row])
+    before = path.read_bytes()
+    monkeypatch.setattr(exact, "load", lambda *_: manifest.as_table([row | {"frames": 9}]))
+    with pytest.raises(DataError, match="cannot hold these names"):
+        manifest.write(path, [row])
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -1,5 +1,6 @@
 """HMDB51, Kinetics-400, your own folders: the same table, and mistakes with file and line."""
 
+import zlib
 from collections import Counter
 
 import pandas as pd
@@ -13,8 +14,9 @@ from tblib.settings.profiles import load_profile
 
 
 def make(root, *names, suffix=".mp4"):
-    """Write a small real video for each name."""
-    for seed, name in enumerate(names):
+    """Write a small real video for each name, each with a content of its own."""
+    for name in names:
+        seed = zlib.crc32(f"{name}{suffix}".encode())
         write_video(root / f"{name}{suffix}", moving_frames(6, seed=seed), codec="mpeg4")
 
 
@@ -141,10 +143,13 @@ def test_a_label_list_may_name_missing_videos(k400, capsys):
     videos = datasets.kinetics400(k400, allow_missing=0.2)
     path = k400 / "labels.txt"
     path.write_text("hurling_(sport)/-b_bbbbbbbh_000007_000017.mp4 1\n"
+                    "hurling_(sport)/aaaaaaaaaah_000007_000017.mp4 1\n"
                     "arm_wrestling/aaaaaaaaaaa_000007_000017.mp4 0\n")  # fmt: skip
     role = splits.roles(videos.table, 0.5, 0, label_list=path, missing=videos.missing)
     assert videos.table["video"][role == "labelled"].tolist() == [
-        "arm_wrestling/aaaaaaaaaaa_000007_000017"]  # fmt: skip
+        "arm_wrestling/aaaaaaaaaaa_000007_000017",
+        "hurling_(sport)/aaaaaaaaaah_000007_000017",
+    ]
     assert "1 videos of the list labels.txt are missing" in capsys.readouterr().out
     with pytest.raises(DataError, match="line 1: .* is not in the dataset"):
         splits.roles(videos.table, 0.5, 0, label_list=path)
@@ -204,7 +209,7 @@ def test_a_csv_names_files_classes_splits_and_groups(tmp_path):
     make(tmp_path / "videos", "one", "sub/two", "three", "four")
     (tmp_path / "mine.csv").write_text(
         "path,label,split,group\none.mp4,go,train,g1\nsub/two.mp4,stop it,train,g2\n"
-        'three.mp4,go,test,g3\n"four.mp4",stop it,val,g4\n'
+        'three.mp4,go,test,g3\n"four.mp4",stop it,test,g4\n'
     )
     videos = datasets.folder(tmp_path / "videos", tmp_path / "mine.csv")
     assert videos.classes == ("go", "stop it") and set(videos.table["group"]) == {
@@ -219,7 +224,7 @@ def test_a_csv_names_files_classes_splits_and_groups(tmp_path):
     "line, says",
     [("one.mp4,go,trian", "mine.csv line 4: split 'trian' is unknown"),
      ("one.txt,go,train", "line 4: one.txt is no video; allowed endings: .avi"),
-     (",go,train", "line 4: it needs a path and a label"),
+     (",go,train", "line 4: it needs a path, and a label"),
      ("one.mp4,go,train", "line 4: one is listed again; see .* line 2"),
      ("six.mp4,go,train", "1 of 5 listed videos are not in .*: six"),
      ("three.mp4,go,train,g4", "line 5: group g4 is also used for training, in .*line 4")],

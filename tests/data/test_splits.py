@@ -199,3 +199,110 @@ def test_own_subset_of_real_classes_is_balanced(ucf_root):
     table = datasets.ucf101(ucf_root, classes=UCF_CLASSES).table
     role = splits.roles(table, 0.05, 0)
     assert table["class_name"][role == "labelled"].value_counts().eq(5).all()
+
+
+# Groups that hold several classes: people who do every action
+
+
+def by_actor(counts: dict[tuple[str, str], int]) -> pd.DataFrame:
+    """Make a table from the number of training videos of each (class, actor); one test video."""
+    rows = [
+        {"video": f"{name}/{actor}_{n}", "class_name": name, "group": actor, "split": "train"}
+        for (name, actor), count in counts.items()
+        for n in range(count)
+    ]
+    names = sorted({name for name, _ in counts})
+    rows += [
+        {"video": f"{name}/test", "class_name": name, "group": "tester", "split": "test"}
+        for name in names
+    ]
+    return pd.DataFrame(rows)
+
+
+ACTORS = [f"actor{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize("fraction, people", [(0.12, 1), (0.23, 2), (0.34, 3), (0.8, 7)])
+def test_ten_actions_by_nine_actors_label_some_actors_and_leave_the_others(fraction, people):
+    """Each class drew its own actors, all were touched, and no video was left unlabelled."""
+    table = by_actor({(f"action{c}", actor): 1 for c in range(10) for actor in ACTORS})
+    for seed in range(5):
+        role = splits.roles(table, fraction, seed)
+        labelled = table[role == "labelled"]
+        assert labelled["group"].nunique() == people
+        assert labelled["class_name"].value_counts().eq(people).all()
+        assert (role == "unlabelled").sum() == 10 * (9 - people)
+        splits.need_unlabelled(role)
+
+
+cells = st.dictionaries(
+    st.tuples(st.sampled_from(["A", "B", "C", "D"]), st.sampled_from(ACTORS)),
+    st.integers(1, 4), min_size=6,
+)  # fmt: skip
+
+
+@given(cells, fractions, fractions, seeds)
+@settings(max_examples=150, deadline=None)
+def test_shared_groups_are_drawn_once_for_all_classes(counts, one, two, seed):
+    table = by_actor(counts)
+    try:
+        role = splits.roles(table, max(one, two), seed)
+        less = splits.roles(table, min(one, two), seed)
+    except DataError:
+        return
+    train = table[table["split"] == "train"]
+    labelled, wide = table[role == "labelled"], set(table["video"][role == "labelled"])
+    assert labelled["class_name"].value_counts().nunique() == 1, "as many of each class"
+    assert set(labelled["class_name"]) == set(train["class_name"])
+    assert set(table["video"][less == "labelled"]) <= wide, "nested"
+    assert not set(labelled["group"]) & set(table["group"][role == "unlabelled"])
+    assert (train["group"].isin(labelled["group"]) == (role[train.index] != "unlabelled")).all()
+    if train.groupby("group")["class_name"].nunique().max() > 1:  # one order for every class
+        order = sorted(train["group"].unique(), key=lambda g: splits._draw(seed, "", g))
+        for name, part in labelled.groupby("class_name"):
+            own = [g for g in order if g in set(train["group"][train["class_name"] == name])]
+            used = [g for g in own if g in set(part["group"])]
+            assert used == own[: len(used)]
+
+
+@given(tables, fractions, seeds)
+@settings(max_examples=60, deadline=None)
+def test_groups_within_a_class_are_drawn_as_ever(table, fraction, seed):
+    """Recorded runs depend on it: by class, from (seed, class, group) and (seed, class, video)."""
+    chosen = subset(table, fraction, seed)
+    if chosen is None:
+        return
+    train = table[table["split"] == "train"]
+    n = len(chosen) // train["class_name"].nunique()
+    expected = set()
+    for name, part in train.groupby("class_name"):
+        keys = [(splits._draw(seed, name, row.group), splits._draw(seed, name, row.video), at)
+                for at, row in zip(part.index, part.itertuples(), strict=True)]  # fmt: skip
+        expected |= {at for *_, at in sorted(keys)[:n]}
+    assert set(chosen) == expected
+
+
+def test_no_unlabelled_video_is_a_sentence_with_the_ways_out():
+    table = by_actor({("A", "x"): 2, ("B", "x"): 2, ("A", "y"): 1, ("B", "z"): 1})
+    role = splits.roles(table, 0.9, 0)
+    with pytest.raises(DataError, match="no training video is unlabelled: .*unlabelled/"):
+        splits.need_unlabelled(role)
+
+
+def test_a_list_that_forgets_a_class_is_refused(tmp_path):
+    table = table_of({"A": [1, 2, 2], "B": [1, 2, 2], "two words": [1, 2, 2]})
+    path = tmp_path / "list.txt"
+    path.write_text("A/v_A_g02_c01 120 0\n")
+    with pytest.raises(DataError, match="list.txt leaves no labelled .* class B, two words; every"):
+        splits.roles(table, 0.5, 0, label_list=path)
+
+
+def test_classes_with_blanks_are_found_in_a_label_list(tmp_path):
+    table = table_of({"two words": [1, 2, 2], "B": [1, 2, 2]})
+    for text in ("two words/v_two words_g02_c01.mp4,x\nB/v_B_g02_c01.mp4,B\n",
+                 "two_words/v_two_words_g02_c01 3 4\nB/v_B_g02_c01 3 4\n"):  # fmt: skip
+        path = tmp_path / "list.csv"
+        path.write_text("path,label\n" * text.endswith("B\n") + text)
+        role = splits.roles(table, 0.5, 0, label_list=path)
+        assert table["video"][role == "labelled"].tolist() == [
+            "two words/v_two words_g02_c01", "B/v_B_g02_c01"]  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 import torch
 from helpers import fake_pool, made, same_weights, tiny_profile
 
-from tblib.data.loader import UNKNOWN, Batch
+from tblib.data.loader import Batch
+from tblib.data.table import NO_LABEL
 from tblib.engine.loop import Plan, fit, read_log
 from tblib.engine.truth import Guesses
 from tblib.methods import Supervised, TimeBalance, registry
@@ -117,7 +118,7 @@ def test_timebalance_trains_on_anybodys_tensors_in_anybodys_loop():
     optimiser = torch.optim.SGD(method.learner.parameters(), lr=0.1)
     labelled = Batch.of(torch.rand(4, 3, 8, 16, 16), label=torch.arange(4) % 3, row=torch.arange(4))
     unlabelled = Batch.of(torch.rand(5, 3, 8, 16, 16), row=torch.arange(4, 9))
-    assert unlabelled.label.eq(UNKNOWN).all()
+    assert unlabelled.label.eq(NO_LABEL).all()
     values = method.train()(labelled=labelled, unlabelled=unlabelled)
     values["loss"].backward()
     optimiser.step()

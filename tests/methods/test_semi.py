@@ -142,7 +142,7 @@ def test_streams_name_their_pools_and_sizes():
         "unlabelled": ("unlabelled", 5),
     }
     (stream,) = made("supervised", profile, pool="train").streams().values()
-    assert (stream.pool, stream.batch, stream.tells) == ("train", 4, True)
+    assert (stream.pool, stream.batch, stream.tells) == ("known", 4, True)
 
 
 def test_supervised_loss_is_the_cross_entropy():

@@ -36,7 +36,8 @@ class Supervised(Method):
         pool: str = "labelled",
     ):
         super().__init__()
-        self.learner, self.batch, self.sampling, self.pool = learner, batch, sampling, pool
+        self.learner, self.batch, self.sampling = learner, batch, sampling
+        self.pool = "known" if pool == "train" else pool  # a video without a class has no loss
 
     @classmethod
     def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Supervised:
