@@ -11,6 +11,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from ..errors import ConfigError, DataError, did_you_mean
 from ..files import read_json, resolved
 from .folder import folder
@@ -88,6 +90,24 @@ def _stickactions(profile) -> VideoSet:
     videos = ucf101(place, place, 1, profile.data.classes)
     family = videos.table["class_name"].map(stickactions.FAMILY)
     return replace(videos, name="stickactions", table=videos.table.assign(family=family))
+
+
+def foreseen(profile) -> pd.DataFrame:
+    """Return the StickActions videos that a profile asks for, without making them.
+
+    Returns:
+        Columns `video`, `class_name`, `group` and `split`, as in the table of a `VideoSet`.
+    """
+    from . import stickactions
+
+    s, names = profile.sticks, profile.data.classes or stickactions.CLASSES
+    groups = range(1, s.test_groups + s.train_groups + 1)
+    rows = [
+        {"video": f"{name}/v_{name}_g{group:02d}_c{clip:02d}", "class_name": name,
+         "group": f"{name}/g{group:02d}", "split": "test" if group <= s.test_groups else "train"}
+        for name in names for group in groups for clip in range(1, s.clips_per_group + 1)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def _generate(profile) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.queues
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ from torch.utils.data import DataLoader
 
 from ..errors import Stopped, UserError
 from . import stopping
+from .shared_memory import Shared
+
+PATIENCE = 900  # seconds without a batch: a hundred times the slowest that was seen
 
 Tell = Callable[[list[tuple["Task", float]]], None]
 
@@ -116,10 +120,15 @@ def _result(future: Future, killed: str) -> Any:
 
 
 def loaders(loader: DataLoader) -> DataLoader:
-    """Prepare the processes of a loader: started also from a worker, deaf and silent."""
+    """Prepare the processes of a loader: started also from a worker, deaf and silent.
+
+    A batch that does not come within `PATIENCE` seconds is an error.
+    """
     if loader.num_workers:  # joblib's workers have a default of their own, of no use here
         loader.multiprocessing_context = "fork" if sys.platform == "linux" else "spawn"
         loader.worker_init_fn = _begin_loader
+        loader.collate_fn = Shared(loader.collate_fn)
+        loader.timeout = PATIENCE
     return loader
 
 
@@ -131,6 +140,12 @@ def _begin_loader(number: int) -> None:
     """
     stopping.ignore(number)
     sys.excepthook = _unless_left
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_end)
+
+
+def _end(error: BaseException, batch: Any) -> None:
+    """End the process whose batch cannot be handed over: its end is noticed, silence is not."""
+    os._exit(1)
 
 
 def _unless_left(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -175,9 +190,15 @@ def loading() -> Iterator[None]:
             raise
         raise type(error)(str(error).splitlines()[-1].partition(": ")[2]) from None
     except RuntimeError as error:
+        if "DataLoader timed out" in str(error):
+            raise UserError(
+                f"no batch came for {PATIENCE} seconds; a disk or network that hangs is the usual "
+                "cause. Run the same command again: it goes on from the last saved state."
+            ) from None
         if not loader_killed(error):
             raise
         raise UserError(
-            "a process that prepares batches was killed, usually for lack of memory; lower "
-            "runtime.workers and run the same command again: it goes on from the last saved state."
+            "a process that prepares batches was killed, usually for lack of memory, also in "
+            "/dev/shm; lower runtime.workers and run the same command again: it goes on from the "
+            "last saved state."
         ) from None

@@ -63,6 +63,7 @@ def _head(c: Profile, videos: Videos, speed: cost.Speed, prices: Prices) -> str:
         [
             f"plan of {c.title or c.name}",
             f"videos   {videos.train} for training, {videos.test} for testing ({videos.source})",
+            *videos.said,
             f"network  {c.model.backbone}, {prices.weights / 4e6:.1f} M weights, "
             f"{flop / 1e9:.3g} GFLOP forwards for {frames}×{px}×{px}",
             f"speed    {speed.flops / 1e12:.3g} TFLOP/s in training ({speed.source}), "

@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
 from .. import reprs
-from ..data import cache, datasets, splits
+from ..data import cache, datasets, ready, splits
 from ..data.pool import Pool
 from ..engine import checkpoint, hardware
 from ..errors import ConfigError, MissingStage, did_you_mean
@@ -117,6 +118,7 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
 
     Raises:
         ConfigError: an unknown name, a wrong type or value, or a run directory of other settings.
+        DataError: chapter 1 finds that the videos or labels cannot be used as they are.
     """
     _check_names(namespace)
     seed, overrides, run_dir = (namespace.get(n) for n in ("seed", "overrides", "run_dir"))
@@ -125,6 +127,9 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
     if not isinstance(run_dir or "", str | Path):
         raise ConfigError(f"run_dir = {run_dir!r} must be the path of a folder, or '' for runs/.")
     config = load_profile(namespace.get("profile", "smoke"), overrides, seed)
+    if chapter == 1:
+        for note in ready.check(config):
+            print(f"note: {note}.", flush=True)
     return open_run(config, run_folder(config, run_dir), chapter)
 
 
@@ -133,8 +138,9 @@ def _check_names(namespace: dict[str, Any]) -> None:
     if namespace.get("_parameters_checked"):
         return
     shell = {"In", "Out", "get_ipython", "exit", "quit", "open", "tblib"}
-    for name in namespace:
-        if not name.startswith("_") and name not in shell and name not in PARAMETERS:
+    for name, value in namespace.items():
+        code = isinstance(value, ModuleType | type) or callable(value)  # imported or defined
+        if not (name.startswith("_") or code or name in shell or name in PARAMETERS):
             raise ConfigError(f"parameter {name!r} is unknown; {did_you_mean(name, PARAMETERS)}.")
     namespace["_parameters_checked"] = True
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,9 +11,11 @@ from helpers import TINY, tiny_profile, tree_digests
 from smoke import ROOT
 
 import tblib
+from tblib.data import datasets
 from tblib.data.pool import Pool
 from tblib.errors import ConfigError, DataError, MissingStage
 from tblib.files import read_json, write_json
+from tblib.plan import plan
 from tblib.run import cards, fingerprint
 from tblib.run.chapter_code import chapter_code
 from tblib.run.directory import open_run
@@ -196,7 +200,7 @@ def test_videos_and_pools_of_a_run(tmp_path, tiny_root, monkeypatch):
     assert not run.has_model("anything")
     with pytest.raises(DataError, match="pool 'labeled' is unknown; did you mean 'labelled'"):
         pool.rows("labeled")
-    with pytest.raises(DataError, match="allowed: labelled, test, train, unlabelled, val"):
+    with pytest.raises(DataError, match="allowed: checked, known, labelled, test, train"):
         pool.rows("spare")
 
 
@@ -284,3 +288,37 @@ def test_a_run_card_outside_git_names_the_commit_it_is_told(monkeypatch):
     assert cards.commit() == "unknown"
     monkeypatch.setenv("TB_COMMIT", "0123456789ab")
     assert cards.commit() == "0123456789ab"
+
+
+@pytest.mark.parametrize(
+    "overrides, sentence",
+    [
+        ({"data.label_fraction": 1}, "no training video is unlabelled: 32 are labelled; lower"),
+        ({"data.val_groups": 3, "data.label_fraction": 0.9}, "no training video is unlabelled"),
+        ({"data.label_fraction": 0.01}, "the smallest is 0.0625"),
+        ({"pretrain.batch": 33}, "33 needs as many different videos, but there are 32 to train on"),
+    ],
+)
+def test_what_would_stop_a_later_chapter_is_said_before_any_work(
+    tmp_path, monkeypatch, overrides, sentence
+):
+    """By chapter 1 and by `plan`, in the same words."""
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    with pytest.raises((ConfigError, DataError), match=sentence):
+        tblib.start(namespace(tmp_path / "run", overrides=overrides), 1)
+    with pytest.raises((ConfigError, DataError), match=sentence):
+        plan(load_profile("smoke", overrides), tmp_path / "run", tflops=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_generated_videos_are_foreseen_as_they_will_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("TB_DATA", str(tmp_path))
+    config = load_profile("smoke", {"sticks.clips_per_group": 1, "data.classes": ["GetUp"]})
+    columns = ["video", "class_name", "group", "split"]
+    made = datasets.load(config).table[columns].sort_values("video", ignore_index=True)
+    assert made.equals(datasets.foreseen(config).sort_values("video", ignore_index=True))
+
+
+@pytest.mark.parametrize("thing", [{"sys": sys}, {"np": pd}, {"copy": shutil.copy}, {"P": Path}])
+def test_what_a_cell_imported_or_defined_is_no_parameter(run, thing):
+    assert tblib.start(namespace(run.dir) | thing, chapter=2).dir == run.dir
