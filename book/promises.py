@@ -47,12 +47,12 @@ ROWS = {  # key of the record: what is measured, and the words for its value
 
 # Parts of the package by the pages of its reference; what is on no page belongs to the book.
 PARTS = {
-    "Settings, runs and files": ("settings", "progress", "files"),
+    "Settings, runs and files": ("settings", "runs", "plan", "ground"),
     "Data sets and labels": ("datasets",),
     "Videos, cache and clips": ("videos", "clips"),
-    "Networks and training": ("networks", "method", "training", "processes"),
-    "The study and its statistics": ("evaluation", "study"),
-    "Figures": ("figures",),
+    "Networks and training": ("networks", "method", "training"),
+    "The study": ("study",),
+    "Chapters and figures": ("lesson",),
 }
 BOOK = "The book and its pipeline"
 

@@ -329,9 +329,9 @@ plot.growth_curves(grown)
 #
 # ## On a GPU
 #
-# An NVIDIA H200, `r3d_18` at 112 pixels: the book's steps, and what they take with parts of them
-# switched off.  `tblib.models.fast` shows the forms of layers that are not torch's.  The last stage
-# was {ref}`wrong then <our-own-mistakes>`; it had as many operations.
+# An H200, `r3d_18` at 112 pixels (its last stage {ref}`wrong then <our-own-mistakes>`, with as many
+# operations): the book's steps, and with parts switched off.  `tblib.models.fast` has the layers
+# that are not torch's.
 
 # %% tags=["nbval-check-output"]
 gpu = read_json(ROOT / "results" / "gpu" / "throughput.json")
