@@ -330,7 +330,7 @@ plot.growth_curves(grown)
 # ## On a GPU
 #
 # An H200, `r3d_18` at 112 pixels (its last stage {ref}`wrong then <our-own-mistakes>`, with as many
-# operations): the book's steps, and with parts switched off.  `tblib.models.fast` has the layers
+# operations), parts switched off.  `tblib.models.fast` has the layers
 # that are not torch's.
 
 # %% tags=["nbval-check-output"]
