@@ -295,8 +295,7 @@ run.save_metrics(
                 ]
                 for r in table.itertuples()
             ],
-            "note": f"{len(test)} test videos, one seed ({c.seed}); intervals over groups of test videos; "
-            "p: McNemar's exact test, as if videos were independent.",
+            "note": f"{len(test)} test videos, in groups; one seed ({c.seed}); p: McNemar's exact test.",
         },
     }
 )

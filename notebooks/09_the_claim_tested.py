@@ -5,7 +5,7 @@
 # over several seeds, and where in the chain from an idea to a gain in accuracy a method holds or
 # breaks.
 #
-# *Run time*: seconds.  The chapter reads recorded studies and trains nothing; a study takes hours.
+# *Run time*: seconds.  The chapter reads recorded studies; a study takes hours.
 
 # %% tags=["parameters"]
 profile = "smoke"
@@ -85,9 +85,9 @@ printed.astype(object).where(printed.notna(), "–")
 #
 # A study repeats everything over **seeds**.  A seed draws the labelled videos, the initial weights
 # and the order of clips, and all systems share its draw.  Two systems are therefore compared *in
-# pairs*, seed by seed, which removes most of what makes a seed easy or hard.  All systems, and all
-# teachers, take equally many steps on equally many clips.  Each has a fixed last step and is scored on
-# the same test videos.  Nothing is chosen by test accuracy.
+# pairs*, seed by seed.  All systems, and all teachers, take equally many steps on equally many
+# clips.  Each has a fixed last step and is scored on the same test videos.  Nothing is chosen by
+# test accuracy.
 
 
 # %% tags=["nbval-check-output"]
@@ -135,10 +135,10 @@ each(lambda study: origin(study).rename("run card").to_frame())
 # **orders-study** the phased classes are ten orders of the same four sub-actions, so that their
 # moments tell nothing; **one-actor-study** adds one actor for all and pretraining on milder colours;
 # in **gym-study** all persistent videos also share a room and a posture, told apart by pale
-# equipment, and joint pretraining takes twice the steps.  These have main systems and controls
-# only; figures show the last.  **UCF101** is nine real classes of unknown families.
+# equipment, and joint pretraining takes twice the steps.  Figures show the last.  **UCF101** is nine
+# real classes of unknown families.
 #
-# Some of their videos:
+# Some videos:
 
 # %%
 VIDEOS = {
@@ -159,11 +159,10 @@ Image(plot.small_png(plot.contact_sheet(strips), shades=64))
 # %% [markdown]
 # ## Statements that can fail
 #
-# These were written down, with thresholds, before the study was run: whoever sees the numbers
-# first will find a statement that fits them.  H1 to H15 are older than any result; H16 to H20 were
-# added before the third study, when one seed of a transformations teacher had been seen.  The recorded
-# laptop-study is the fourth: the third, already read, with longer pretraining
-# ([design log](../book/design-log.md)).
+# These were written down, with thresholds, before the study was run.  H1 to H15 are older than any
+# result; H16 to H20 were added before the third study, when one seed of a transformations teacher
+# had been seen.  The recorded laptop-study is the fourth: the third, already read, with longer
+# pretraining ([design log](../book/design-log.md)).
 
 # %% tags=["nbval-check-output"]
 pd.DataFrame(
@@ -173,18 +172,15 @@ pd.DataFrame(
 
 # %% [markdown]
 # Thresholds are about *means over seeds*.  "Reversed", a clear difference against the claim, is a
-# finding of its own.  Many tests find something by accident: of forty without any effect, two have
-# p < 0.05.  So p is corrected by Holm's rule over all tests of a study, and *supported* and *reversed*
-# mean after this correction; the uncorrected p stands beside it.  (Until the fifth study the words
-# went by the uncorrected p, and bounds by an interval that was not corrected either; the numbers are
-# the same.)  A statement of several parts has one outcome: all its parts have to hold.
+# finding of its own.  Of forty tests without any effect two have p < 0.05, so *supported* and
+# *reversed* mean after Holm's correction over all tests of a study; the uncorrected p stands beside.
 #
 # ## Link 1: do the features know different things?
 #
 # Frozen features first.  Two questions can be put to any pretraining: how well does a linear probe
-# tell the *classes* apart, and how well does a feature tell the *times* of one video apart?  The probe
-# sees all training labels, since it measures the feature only.  For the second question each short
-# clip of a video has to find the clip of the same time in another random augmentation.
+# tell the *classes* apart, and how well does a feature tell the *times* of one video apart?  The
+# probe sees all training labels, since it measures the feature only.  For the second question each
+# short clip of a video has to find the clip of the same time in another random augmentation.
 
 # %%
 METHODS = {
@@ -216,12 +212,10 @@ each(plane)
 # %% [markdown]
 # *To the right* is knowledge of time: an invariant feature should stay near the chance line, a
 # distinctive one leave it.  *Upwards* is knowledge of classes.  The axis says which features were
-# asked for times: in records made before this was noticed the projected ones of methods with a
-# projection head, backbone features of the other two (transformations, clip order); compare those
-# two with the rest by the height only.  H3 to H3c are about projected features in every record.
+# asked for times; older records mix two spaces.
 #
-# Both questions, put to each family.  A persistent video has no time to be known; finding it would be
-# a leak.
+# Both questions, put to each family.  A persistent video has no time to be known; finding it would
+# be a leak.
 
 
 # %% tags=["nbval-check-output"]
@@ -250,10 +244,9 @@ def features_by_family(study):
 each(features_by_family)
 
 # %% [markdown]
-# If the link holds, which feature is better depends on the class.  The chart sorts classes by
-# the difference of the two linear probes; lines are intervals over seeds.  The claim is that one
-# colour gathers at the top and the other at the bottom.  No probe of short clips can read orders, so
-# their studies are left out.
+# The chart sorts classes by the difference of the two linear probes, with intervals over seeds.  The
+# claim is that one colour gathers at the top and the other at the bottom.  No probe of short clips
+# can read orders.
 
 
 # %%
@@ -368,18 +361,17 @@ def scores(study):
 each(scores)
 
 # %% [markdown]
-# The other half of the link is that a high score goes with an invariant teacher that is right
-# where the distinctive one is wrong.  Below, test videos are sorted by score into five groups
-# of equal size.  If the score knows whom to believe, the lower part of the bars grows from left to
-# right and the upper part shrinks.
+# The other half: does a high score go with an invariant teacher that is right where the distinctive
+# one is wrong?  Test videos are sorted by score into five equal groups.  If so, the lower part of
+# the bars grows from left to right and the upper part shrinks.
 
 # %%
 each(lambda study: plot.agreement_by_score(*together(study)))
 
 # %% [markdown]
 # The paper leaves open which features are compared, how many clips, and how similarity becomes a
-# number between 0 and 1.  We asked all.  An AUC of 0.5 means no information.
-# The other columns are the accuracy, without a student, of the two teachers mixed by each map.
+# number.  We asked all.  An AUC of 0.5 means no information.  The other columns are the accuracy,
+# without a student, of the two teachers mixed by each map.
 
 
 # %%
@@ -397,12 +389,11 @@ def definitions(study):
 each(definitions)
 
 # %% [markdown]
-# Hypotheses are about the default definition, declared in the profile, not the best row.
+# Hypotheses are about the profile's own definition, not the best row.
 #
 # The cheapest test needs no student: mix the teachers' probabilities on the test videos, with the
-# score and with scores that know nothing.  `hindsight`: either teacher is right.  `constant` gives all
-# videos one weight: in these records the mean of s, which is ½ by the map `rank`, so that it is the
-# average once more; in records made since, the best on training videos that no teacher was trained on.
+# score and with scores that know nothing.  `hindsight`: either teacher is right.  `constant` is one
+# weight for all: in older records the mean of s, which is ½, in others the best on training videos.
 
 
 # %%
@@ -428,8 +419,8 @@ each(mixtures)
 # %% [markdown]
 # ## Link 3: does weighting help?
 #
-# Students differ only in what they are told about unlabelled videos.  Large dots are means, small dots
-# seeds; the dashed line is the plain average.
+# Students differ only in what they are told about unlabelled videos.  Large dots are means, small
+# dots seeds; the dashed line is the plain average.
 
 # %%
 STUDENTS = {
@@ -464,7 +455,7 @@ each(accuracies)
 
 # %% [markdown]
 # As a table, ours beside the paper's.  The absolute numbers cannot be compared; order and signs can.
-# p in such tables is that of a single question, uncorrected; the outcome below counts all of them.
+# p is uncorrected in such tables.
 
 
 # %%
@@ -504,17 +495,16 @@ columns = ("seeds", "%", " p t", "steps", "clips")
 each(short(tables.teachers_by_reweighting, columns))
 
 # %% [markdown]
-# A student of the **average**, of a **constant** and of **shuffled** scores has both teachers too, but
-# knows nothing about single videos.  The **oracle** weights by the true family: if it does not beat the
-# average, the fault is not in the score.
+# A student of the **average**, of a **constant** and of **shuffled** scores has both teachers too,
+# but knows nothing about single videos.  The **oracle** weights by the true family: if it does not
+# beat the average, the fault is not in the score.
 
 # %%
 each(short(tables.score_controls))
 
 # %% [markdown]
-# In records where the constant is ½, two students of each seed had practically the same targets.  They
-# are no evidence for or against weighting, but they measure *noise*: how far two students lie apart
-# that differ by rounding only.
+# Where the constant is ½, two students of each seed have practically the same targets.  They say
+# nothing about weighting, but measure *noise*.
 
 # %% tags=["nbval-check-output"]
 twins = pd.concat([measures.twins(study) for study in studies])
@@ -532,9 +522,9 @@ each(short(tables.score_definitions))
 # ## Link 4: the kinds, or the number?
 #
 # Two networks that make different errors are better than one even if they know the same things.  So
-# the pair of one each has to beat pairs of one kind, with CVRL {cite:p}`cvrl` as the second invariant
-# method and temporal transformations as the second distinctive one, and the *same* method from another
-# seed.
+# the pair of one each has to beat pairs of one kind, with CVRL {cite:p}`cvrl` as the second
+# invariant method and temporal transformations as the second distinctive one, and the *same* method
+# from another seed.
 
 # %%
 each(short(tables.teacher_combinations))
@@ -567,8 +557,8 @@ def second_teachers(study):
 each(second_teachers, undrawn=ORDERS)
 
 # %% [markdown]
-# On StickActions these two teachers differ more than $f_I$ and $f_D$ do, on UCF101 about as much.  If
-# weighting has a use, it should show where teachers differ.
+# If weighting has a use, it should show where teachers differ: on StickActions these two do more
+# than $f_I$ and $f_D$.
 
 # %%
 each(short(tables.second_pair))
@@ -577,9 +567,8 @@ each(short(tables.second_pair))
 # ## Beside the chain
 #
 # **Where the student starts.**  The paper starts its student from TCLR {cite:p}`tclr` and compares
-# other pretrainings.  Bands are the range over seeds; the last step counts whatever the curve does.
-# Points are measured with two clips a video to save time, tables with ten, so the curve's end is not
-# the number of the table.
+# other pretrainings.  Bands are the range over seeds.  Points have two clips a
+# video, tables ten.
 
 # %%
 STARTS = {
@@ -656,8 +645,7 @@ each(short(tables.distillation))
 # %% [markdown]
 # ## The outcome
 #
-# The outcome of each statement after Holm's correction, for each share of labels where students are
-# compared.
+# The outcome of each statement, for each share of labels where students are compared.
 
 # %% tags=["nbval-check-output"]
 verdicts = {study.name: judge(study) for study in studies}
@@ -765,13 +753,12 @@ for study in studies:
 # cannot help if the teachers are right about the same videos, and a good score is of no use between
 # teachers of which one is better everywhere.
 #
-# "Not supported" is not "refuted": five seeds and some forty tests leave room for effects of several
-# points.  For the reweighted against the average student the interval over seeds, of this one question,
-# reaches this far to both sides; p is uncorrected and corrected.  Behind it stands an interval of another
-# kind: the same students on other test videos, drawn in whole groups of one scene.
+# "Not supported" is not "refuted".  For the reweighted against the average student the interval over
+# seeds reaches this far to both sides; p is uncorrected and corrected; then the same students on
+# other test videos, drawn in whole groups of one scene:
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def p_of(study, number, f):
     """Both p of a statement of one part."""
     table = verdicts[study.name]
@@ -780,6 +767,7 @@ def p_of(study, number, f):
     return f"p = {p_text(row.p)} and {p_text(row.p_holm)}"
 
 
+# %%
 def over_videos(study, *cells, f):
     """First − second student, mean over seeds, over other draws of groups."""
     first, second = (study.right(cell, f).mean(axis=0) for cell in cells)
@@ -787,6 +775,7 @@ def over_videos(study, *cells, f):
     return f"{found.low:+.1f} to {found.high:+.1f} over test videos"
 
 
+# %% tags=["nbval-check-output"]
 for study in studies:
     for f in main(study):
         pair = [
@@ -905,7 +894,7 @@ run.save_metrics(
 # ````{admonition} Solution
 # :class: dropdown
 # Two of the $2^5$ sign patterns are as extreme as all-equal signs.  The t-test goes lower because it
-# assumes a normal distribution of the differences.
+# assumes normal differences.
 #
 # ```python
 # signs = np.array(np.meshgrid(*[[-1, 1]] * 5)).reshape(5, -1)
@@ -927,6 +916,5 @@ run.save_metrics(
 # ## What to read next
 #
 # [](../book/results.md) has every table with its run cards, and [](../book/what-we-changed.md) says
-# which decisions were ours.  Of the papers, read those of the invariant method {cite:p}`cvrl` and the
-# distinctive one {cite:p}`tclr` beside TimeBalance {cite:p}`timebalance`: the claim is about what
-# separates these two.
+# which decisions were ours.  Of the papers, read those of the invariant method {cite:p}`cvrl` and
+# the distinctive one {cite:p}`tclr` beside TimeBalance {cite:p}`timebalance`.
