@@ -92,6 +92,18 @@ def test_equal_trainings_may_have_taken_other_times(whole, tmp_path):
     assert _without_cards(_joined(tmp_path, whole, slower)) == _without_cards(whole)
 
 
+def test_the_chosen_constant_comes_from_the_part_that_has_the_scores(whole, tmp_path):
+    """A part whose teachers were trained elsewhere has neither scores nor a constant."""
+    parts = [_part(whole), _part(whole)]
+    for unit, other in zip(*(part["units"] for part in parts), strict=True):
+        unit |= {"s": [], "constant": None}
+        other["constant"] = 0.7
+    for pair in (parts, parts[::-1]):
+        joined = _joined(tmp_path, *pair)
+        assert {unit["constant"] for unit in joined["units"]} == {0.7}
+    assert "constant" not in _joined(tmp_path, whole, whole)["units"][0], "older parts have none"
+
+
 def _contradict(part: dict, what: str) -> None:
     unit = part["units"][0]
     if what == "cell":
