@@ -68,8 +68,9 @@ html: install  ## render the book from the results of PROFILE, without running a
 pdf: install  ## print the rendered book to _build/timebalance.pdf; needs Chromium
 	@$(PY) book/pdf.py
 
-lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired
-	$(PY) -m jupyterlab notebooks
+lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired; PORT=… BROWSER=no
+	$(PY) -m jupyterlab notebooks $(if $(PORT),--port $(PORT)) \
+	  $(if $(filter no,$(BROWSER)),--no-browser)
 
 notebooks: install  ## regenerate every .ipynb from its .py, with the outputs of the smoke profile
 	$(PY) -m tblib.lesson.pairing

@@ -30,6 +30,7 @@ from .kernel import LANGUAGE, ThisPython, undisturbed
 
 KERNEL = {**LANGUAGE, "name": "python3"}
 METADATA = {"kernelspec": KERNEL, "language_info": {"name": "python", "pygments_lexer": "ipython3"}}
+KEPT = ("tags", "lines_to_next_cell")  # what jupytext needs of a cell to write its text again
 USER_ERRORS = {"UserError", *(cls.__name__ for cls in UserError.__subclasses__()), "DecodeError"}
 
 
@@ -44,8 +45,8 @@ def _normalise(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata = nbformat.from_dict(METADATA)
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {name: cell.metadata[name] for name in KEPT if name in cell.metadata}
+        cell.metadata = nbformat.from_dict(kept)
         key = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
         seen[key] = seen.get(key, 0) + 1
         cell["id"] = f"{key}-{seen[key]}"

@@ -1,15 +1,23 @@
-"""Keep each notebook's text source (edited) and its `.ipynb` (generated, with outputs) in step."""
+"""Keep each notebook's text source (edited) and its `.ipynb` (generated, with outputs) in step.
+
+The `.ipynb` is, byte for byte, what JupyterLab would save: opened and saved unchanged, no file
+changes.  Anything else, be it the blank lines after a cell, and JupyterLab refuses to open a
+chapter whose `.ipynb` is newer than its text, as it is after a pull that touches outputs only.
+"""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 
 from ..files import atomic_write
-from .chapters import chapters
+from .chapters import FOLDER, chapters
 from .execute import drop_injected, execute, inputs, read
+
+SETTINGS = FOLDER / "jupytext.toml"
 
 
 def pair(check: bool = False, executed: Path | None = None) -> list[str]:
@@ -26,14 +34,28 @@ def pair(check: bool = False, executed: Path | None = None) -> list[str]:
     for path in chapters().values():
         target = path.with_suffix(".ipynb")
         donor = executed / target.name if executed else target
-        fresh = read(path)
+        fresh = _as_jupytext_saves(path)
         old = drop_injected(nbformat.read(donor, as_version=4)) if donor.exists() else None
-        if executed or old is None or inputs(old) != inputs(fresh):
+        if executed or old is None or _typed(old) != _typed(fresh):
             changed.append(path.stem)
             if not check:
                 _keep_outputs(fresh, old)
                 atomic_write(target, lambda temporary, nb=fresh: nbformat.write(nb, temporary))
     return changed
+
+
+def _as_jupytext_saves(path: Path) -> nbformat.NotebookNode:
+    """Read a chapter and note in it which metadata its text holds, as the settings here say."""
+    notebook = read(path)
+    settings = tomllib.loads(SETTINGS.read_text())
+    filters = {name: value for name, value in settings.items() if name.endswith("_filter")}
+    notebook.metadata["jupytext"] = filters
+    return notebook
+
+
+def _typed(notebook: nbformat.NotebookNode) -> tuple:
+    """Return what a person typed, and what jupytext keeps beside it."""
+    return inputs(notebook), notebook.metadata, [dict(cell.metadata) for cell in notebook.cells]
 
 
 def _keep_outputs(fresh: nbformat.NotebookNode, old: nbformat.NotebookNode | None) -> None:
