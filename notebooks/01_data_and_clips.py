@@ -218,8 +218,8 @@ plot.clip_timeline(len(pool.cache[row]), index[0], index[2 : 2 + views.slots])
 # %% [markdown]
 # As a formula, with a random start $t_0$ and $j = 0, \dots, T - 1$: the global clip shows the frames
 # $t_0 + j\,S\,r$, local clip $k$ the frames $t_0 + (kT + j)\,r$.  Both cover $STr$ frames.  (The
-# letters are those of [](../book/notation.md).)  The code is the formula, twice over, because every
-# clip is wanted in two views:
+# letters are those of [Notation](../book/notation.md).)  The code is the formula, twice over, because
+# every clip is wanted in two views:
 
 # %% tags=["remove-input"]
 Code(inspect.getsource(SparseDense.indices), language="python")
@@ -457,7 +457,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# UCF101's report {cite:p}`ucf101` tells how real groups came about, and Kinetics {cite:p}`kinetics`
-# what a collection without them looks like.  Sparse and dense clips of one window are the idea of
-# TCLR {cite:p}`tclr`.  **Next in this book:** two networks that learn from these clips without any
-# label, and what each of them ends up knowing.
+# UCF101's report ({cite:alp}`ucf101`) tells how real groups came about, and Kinetics
+# ({cite:alp}`kinetics`) what a collection without them looks like.  Sparse and dense clips of one
+# window are the idea of TCLR ({cite:alp}`tclr`).  **Next in this book:** two networks that learn from
+# these clips without any label, and what each of them ends up knowing.

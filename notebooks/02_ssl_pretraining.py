@@ -76,8 +76,9 @@ plot.contrast_roles(videos=3, slots=c.pretrain.slots)
 # $$
 #
 # the sum over all candidates, the positive among them.  Averaged over clips this is NT-Xent
-# {eq}`eq-nt-xent`.  The instance loss {eq}`eq-instance`, the local–local loss {eq}`eq-local-local`
-# and the global–local loss {eq}`eq-global-local` are this one, played with different lists.
+# {eq}`(1) <eq-nt-xent>`.  The instance loss {eq}`(2) <eq-instance>`, the local–local loss
+# {eq}`(3) <eq-local-local>` and the global–local loss {eq}`(4) <eq-global-local>` are this one,
+# played with different lists.
 #
 # ## From a batch to the loss
 #
@@ -513,7 +514,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# SimCLR {cite:p}`simclr` for the game itself, CVRL {cite:p}`cvrl` for its invariant form on video,
-# TCLR {cite:p}`tclr` for the distinctive losses.  Two older ways to make a network notice time are
-# in the study of chapter 9: clip order {cite:p}`vcop` and temporal transformations
-# {cite:p}`temptrans`.  **Next in this book:** for which classes is which kind of feature better?
+# SimCLR ({cite:alp}`simclr`) for the game itself, CVRL ({cite:alp}`cvrl`) for its invariant form on
+# video, TCLR ({cite:alp}`tclr`) for the distinctive losses.  Two older ways to make a network notice
+# time are in the study of chapter 9: clip order ({cite:alp}`vcop`) and temporal transformations
+# ({cite:alp}`temptrans`).  **Next in this book:** for which classes is which kind of feature better?

@@ -174,7 +174,7 @@ print(
 # ## Does the similarity of clips predict the side?
 #
 # The mixture of the paper needs something that can be computed *without labels* and that tells on
-# which side a video is: how alike its clips are {eq}`eq-similarity`.  With features
+# which side a video is: how alike its clips are {eq}`(5) <eq-similarity>`.  With features
 # $\mathbf h_1, \dots, \mathbf h_n$ of its clips, brought to length one, it is the mean of
 # $\mathbf h_j^\top \mathbf h_l$ over all pairs of different clips.  In the maps above: a knot has a
 # high similarity, a path a low one.
@@ -408,7 +408,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# The figure of TimeBalance {cite:p}`timebalance` that this chapter repeats is its motivation; TCLR
-# {cite:p}`tclr` and CVRL {cite:p}`cvrl` argue for one kind of feature each, and reading them side by
-# side is worth an evening.  **Next in this book:** the same comparison after finetuning, on the test
-# videos.
+# The figure of TimeBalance ({cite:alp}`timebalance`) that this chapter repeats is its motivation;
+# TCLR ({cite:alp}`tclr`) and CVRL ({cite:alp}`cvrl`) argue for one kind of feature each, and reading
+# them side by side is worth an evening.  **Next in this book:** the same comparison after finetuning,
+# on the test videos.

@@ -72,7 +72,7 @@ plot.contact_sheet({f"clip {k + 1}": cut[k] for k in shown})
 #
 # A classifier is the backbone, an average over time and space, and one linear layer.  It sees
 # labelled clips only.  For a clip $x$ with label $y$ it minimises the cross-entropy
-# $-\log \mathrm{softmax}(f(x))_y$, the first term of {eq}`eq-student`.  All of it is trained, not
+# $-\log \mathrm{softmax}(f(x))_y$, the first term of {eq}`(8) <eq-student>`.  All of it is trained, not
 # just the last layer.  The network and the training step in full:
 
 # %% tags=["remove-input"]
@@ -185,8 +185,9 @@ plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # contain the effect of another seed (other labelled videos, another start), which is usually
 # larger.  One run is an anecdote: only the same run with other seeds tells how large.
 #
-# Three readings of such a figure.  *Did pretraining help?*  Compare `supervised_ssl` with `supervised_scratch`, not a
-# teacher with it, unless both take equally many steps.  *Do labels limit us?*  Look at the distance to
+# Three readings of such a figure.  *Did pretraining help?*  Compare `supervised_ssl` with
+# `supervised_scratch`, not a teacher with it, unless both take equally many steps.  *Do labels limit
+# us?*  Look at the distance to
 # `supervised_full`.  If it is small, unlabelled videos have little left to give, whatever method is
 # used; that happened to us with an earlier, larger share of labels.  *Which teacher is better?*  The
 # least interesting of the three, since the method is about which videos and not about how many.
@@ -419,6 +420,6 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# R3D and its relatives {cite:p}`r3d` are the networks behind most of the paper's table.  S4L
-# {cite:p}`s4l` asks for images what this chapter asks for videos: how much of a semi-supervised gain
-# is pretraining.  **Next in this book:** one number per video that says whom to believe.
+# R3D and its relatives ({cite:alp}`r3d`) are the networks behind most of the paper's table.  S4L
+# ({cite:alp}`s4l`) asks for images what this chapter asks for videos: how much of a semi-supervised
+# gain is pretraining.  **Next in this book:** one number per video that says whom to believe.

@@ -93,14 +93,15 @@ plot.similarity_pair(described(order[-1]), described(order[0]))
 #
 # ## The score
 #
-# With features $\mathbf h_1, \dots, \mathbf h_n$ of length one, the number is the mean over all pairs of
-# different clips, brought to $[0, 1]$ by a map $g$ {eq}`eq-similarity`:
+# With features $\mathbf h_1, \dots, \mathbf h_n$ of length one, the number is the mean over all pairs
+# of different clips, brought to $[0, 1]$ by a map $g$ {eq}`(5) <eq-similarity>`:
 #
 # $$
-# S(v) = \frac{1}{n(n-1)} \sum_{j \ne l} \mathbf h_j^\top \mathbf h_l , \qquad s(v) = g\bigl(S(v)\bigr) .
+# S(v) = \frac{1}{n(n-1)} \sum_{j \ne l} \mathbf h_j^\top \mathbf h_l , \qquad s(v) =
+# g\bigl(S(v)\bigr) .
 # $$
 #
-# It weights the class probabilities of the teachers {eq}`eq-mixture`:
+# It weights the class probabilities of the teachers {eq}`(6) <eq-mixture>`:
 #
 # $$
 # \mathbf p_T(x) = s(v)\, \mathbf p_I(x) + \bigl(1 - s(v)\bigr)\, \mathbf p_D(x) .
@@ -478,7 +479,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# TimeBalance {cite:p}`timebalance` has the same figure of scores by class.  How else to decide which
-# answers of a teacher to trust?  FixMatch {cite:p}`fixmatch` takes its confidence, UPS {cite:p}`ups`
-# its uncertainty.  **Next in this book:** the student, which must do without its teachers at test
-# time.
+# TimeBalance ({cite:alp}`timebalance`) has the same figure of scores by class.  How else to decide
+# which answers of a teacher to trust?  FixMatch ({cite:alp}`fixmatch`) takes its confidence, UPS
+# ({cite:alp}`ups`) its uncertainty.  **Next in this book:** the student, which must do without its
+# teachers at test time.

@@ -96,10 +96,10 @@ Image(plot.small_png(fig, 256))  # fewer colours keep the notebook small
 # %% [markdown]
 # ## One step by hand
 #
-# With $\mathbf p_I$, $\mathbf p_D$ and $\mathbf q$ the probabilities of teachers and student, the target
-# is $\mathbf p_T = s\,\mathbf p_I + (1 - s)\,\mathbf p_D$ {eq}`eq-mixture`, and the student is told how
-# far it is away, as a squared distance {eq}`eq-distance`.  On labelled clips the true class counts as
-# well {eq}`eq-student`:
+# With $\mathbf p_I$, $\mathbf p_D$ and $\mathbf q$ the probabilities of teachers and student, the
+# target is $\mathbf p_T = s\,\mathbf p_I + (1 - s)\,\mathbf p_D$ {eq}`(6) <eq-mixture>`, and the
+# student is told how far it is away, as a squared distance {eq}`(7) <eq-distance>`.  On labelled
+# clips the true class counts as well {eq}`(8) <eq-student>`:
 #
 # $$
 # L_S = -\log q_y(x_l) + \lambda_l \lVert \mathbf q(x_l) - \mathbf p_T(x_l) \rVert^2
@@ -486,7 +486,8 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# Distillation on probabilities instead of classes separates TimeBalance {cite:p}`timebalance` from
-# pseudo-labels {cite:p}`pseudolabel` and FixMatch {cite:p}`fixmatch`; frozen teachers separate it from
-# Mean Teacher {cite:p}`meanteacher`.  [](../book/field.md) has all of them in pictures.  **Next in this
-# book:** which part of all this matters?
+# Distillation on probabilities instead of classes separates TimeBalance ({cite:alp}`timebalance`)
+# from pseudo-labels ({cite:alp}`pseudolabel`) and FixMatch ({cite:alp}`fixmatch`); frozen teachers
+# separate it from Mean Teacher ({cite:alp}`meanteacher`).  [*TimeBalance in its
+# field*](../book/field.md) has all of them in pictures.  **Next in this book:** which part of all
+# this matters?

@@ -82,7 +82,7 @@ pd.Series(
 ).to_frame()
 
 # %% [markdown]
-# Nearly all of them are one equation {eq}`eq-mixture`,
+# Nearly all of them are one equation {eq}`(6) <eq-mixture>`,
 #
 # $$
 # \mathbf p_T(x) = s'(v)\, \mathbf p_I(x) + \bigl(1 - s'(v)\bigr)\, \mathbf p_D(x) ,
@@ -211,12 +211,13 @@ pd.DataFrame(
 # Finding the last step needs several seeds and paired tests; a single run can only show that
 # everything works and how large the effects roughly are.
 #
-# In our own runs on the twenty classes of StickActions, students of two teachers ended close together, whatever the weights.
-# If you see the same here, do not conclude yet that the idea is wrong.  There are three explanations,
-# and each can be looked up.  The teachers may be right about the same videos, so that there is nothing
-# to choose (chapter 4, "exactly one right").  The mixture may have the same winner for every weight
-# (chapter 5, "right for some s").  Or the students may be unfinished, so that all targets are equally
-# far away (the curves above).  Chapter 9 works through these in order, over seeds.
+# In our own runs on the twenty classes of StickActions, students of two teachers ended close
+# together, whatever the weights. If you see the same here, do not conclude yet that the idea is
+# wrong.  There are three explanations, and each can be looked up.  The teachers may be right about
+# the same videos, so that there is nothing to choose (chapter 4, "exactly one right").  The mixture
+# may have the same winner for every weight (chapter 5, "right for some s").  Or the students may be
+# unfinished, so that all targets are equally far away (the curves above).  Chapter 9 works through
+# these in order, over seeds.
 #
 # ### By family
 #
@@ -423,7 +424,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# The ablation tables of TimeBalance {cite:p}`timebalance` and, for comparison, those of FixMatch
-# {cite:p}`fixmatch`, which take a method apart with unusual care.  **Next in this book:**
+# The ablation tables of TimeBalance ({cite:alp}`timebalance`) and, for comparison, those of FixMatch
+# ({cite:alp}`fixmatch`), which take a method apart with unusual care.  **Next in this book:**
 # [chapter 9](09_the_claim_tested.ipynb) asks the questions of this chapter again, as statements that
 # can fail, over several seeds.

@@ -200,8 +200,8 @@ pd.DataFrame(
 #
 # Three habits make the training step itself cheaper, without changing a result.
 #
-# **No loops over pairs.**  The instance loss {eq}`eq-instance` is defined over all ordered pairs of
-# local clips, one softmax each.  All of them are blocks of a single Gram matrix.
+# **No loops over pairs.**  The instance loss {eq}`(2) <eq-instance>` is defined over all ordered
+# pairs of local clips, one softmax each.  All of them are blocks of a single Gram matrix.
 
 
 # %% tags=["nbval-check-output"]
@@ -378,7 +378,7 @@ print(f"the card trains on {supply['while training']:.0f} of them.")
 # %% [markdown]
 # ## Many devices
 #
-# Data-parallel training {cite:p}`ddp` gives each of $N$ processes a part of the batch and averages
+# Data-parallel training ({cite:alp}`ddp`) gives each of $N$ processes a part of the batch and averages
 # their gradients.  That is exact if the loss is a mean over clips, as cross-entropy is.  A
 # contrastive loss is not: each clip is compared with *all others of the batch*.  If each process
 # compares within its part only, the task is another one, with fewer candidates to choose from:
@@ -492,9 +492,9 @@ print("weights the same, bit for bit:", equal)
 
 # %% [markdown]
 # Slurm does the same with `--signal=TERM@120`: two minutes before the limit.  Snakemake
-# {cite:p}`snakemake`, which runs the graph of chapters, sees the code 75, submits the chapter again,
-# and it goes on.  A kill without warning loses the steps since the last state, never the result.
-# The settings, as they are in `workflow/slurm/`:
+# ({cite:alp}`snakemake`), which runs the graph of chapters, sees the code 75, submits the chapter
+# again, and it goes on.  A kill without warning loses the steps since the last state, never the
+# result. The settings, as they are in `workflow/slurm/`:
 
 # %% tags=["remove-input"]
 Code((ROOT / "workflow/slurm/config.yaml").read_text(), language="yaml")
@@ -661,7 +661,7 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# The roofline model {cite:p}`roofline` is the picture behind *who waits for whom*; data-parallel
-# training is told by its authors {cite:p}`ddp`; why contrast wants many negatives, by SimCLR
-# {cite:p}`simclr`.  In the repository, `benchmarks/README.md` has all numbers and
+# The roofline model ({cite:alp}`roofline`) is the picture behind *who waits for whom*; data-parallel
+# training is told by its authors ({cite:alp}`ddp`); why contrast wants many negatives, by SimCLR
+# ({cite:alp}`simclr`).  In the repository, `benchmarks/README.md` has all numbers and
 # `workflow/slurm/README.md` the cluster.  **Next in this book:** does the claim hold?

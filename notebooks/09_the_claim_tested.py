@@ -65,9 +65,9 @@ def each(make, undrawn=ORDERS[:2]):
 # 1. *Two kinds of features know different things.*  One pretraining makes features that ignore
 #    time, the other features that notice it.  Some classes are better served by the first, others
 #    by the second.
-# 2. *The similarity of clips sees which.*  The score $s(v)$ (eq. {eq}`eq-similarity`) is high for
+# 2. *The similarity of clips sees which.*  The score $s(v)$ (eq. {eq}`(5) <eq-similarity>`) is high for
 #    videos that suit the invariant teacher, and it needs no label.
-# 3. *Weighting by it helps.*  A student of the reweighted mixture (eq. {eq}`eq-mixture`) beats a
+# 3. *Weighting by it helps.*  A student of the reweighted mixture (eq. {eq}`(6) <eq-mixture>`) beats a
 #    student of the plain average, and that one beats a student of a single teacher.
 # 4. *The kinds matter, not the number.*  One teacher of each kind beats two of one kind.
 #
@@ -522,7 +522,7 @@ each(short(tables.score_definitions))
 # ## Link 4: the kinds, or the number?
 #
 # Two networks that make different errors are better than one even if they know the same things.  So
-# the pair of one each has to beat pairs of one kind, with CVRL {cite:p}`cvrl` as the second
+# the pair of one each has to beat pairs of one kind, with CVRL ({cite:alp}`cvrl`) as the second
 # invariant method and temporal transformations as the second distinctive one, and the *same* method
 # from another seed.
 
@@ -566,7 +566,7 @@ each(short(tables.second_pair))
 # %% [markdown]
 # ## Beside the chain
 #
-# **Where the student starts.**  The paper starts its student from TCLR {cite:p}`tclr` and compares
+# **Where the student starts.**  The paper starts its student from TCLR ({cite:alp}`tclr`) and compares
 # other pretrainings.  Bands are the range over seeds.  Points have two clips a
 # video, tables ten.
 
@@ -915,6 +915,6 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# [](../book/results.md) has every table with its run cards, and [](../book/what-we-changed.md) says
-# which decisions were ours.  Of the papers, read those of the invariant method {cite:p}`cvrl` and
-# the distinctive one {cite:p}`tclr` beside TimeBalance {cite:p}`timebalance`.
+# [*Results*](../book/results.md) has every table with its run cards, and [*What we changed and why*](../book/what-we-changed.md) says
+# which decisions were ours.  Of the papers, read those of the invariant method ({cite:alp}`cvrl`) and
+# the distinctive one ({cite:alp}`tclr`) beside TimeBalance ({cite:alp}`timebalance`).

@@ -45,17 +45,20 @@ def pair(check: bool = False, executed: Path | None = None) -> list[str]:
 
 
 def _as_jupytext_saves(path: Path) -> nbformat.NotebookNode:
-    """Read a chapter and note in it which metadata its text holds, as the settings here say."""
+    """Read a chapter and note in it what jupytext and the kernel would: filters and language."""
+    from ipykernel.ipkernel import IPythonKernel
+
     notebook = read(path)
     settings = tomllib.loads(SETTINGS.read_text())
     filters = {name: value for name, value in settings.items() if name.endswith("_filter")}
-    notebook.metadata["jupytext"] = filters
+    notebook.metadata |= {"jupytext": filters, "language_info": IPythonKernel.language_info}
     return notebook
 
 
 def _typed(notebook: nbformat.NotebookNode) -> tuple:
     """Return what a person typed, and what jupytext keeps beside it."""
-    return inputs(notebook), notebook.metadata, [dict(cell.metadata) for cell in notebook.cells]
+    filters = notebook.metadata.get("jupytext")
+    return inputs(notebook), filters, [dict(cell.metadata) for cell in notebook.cells]
 
 
 def _keep_outputs(fresh: nbformat.NotebookNode, old: nbformat.NotebookNode | None) -> None:

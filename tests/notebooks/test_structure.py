@@ -17,6 +17,7 @@ from tblib.settings.profiles import load_profile
 
 SOURCES = list(chapters().values())
 ABSOLUTE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|usr|opt)/|[A-Z]:\\\\")
+EQUATION = re.compile(r"\(eq-[\w-]+\)$", re.M)
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
@@ -91,6 +92,21 @@ def test_at_least_one_output_is_checked(source):
 @each
 def test_file_is_small(source):
     assert source.with_suffix(".ipynb").stat().st_size < 1_000_000
+
+
+@each
+def test_sentences_read_where_references_do_not_resolve(source):
+    """JupyterLab knows neither the other pages nor the bibliography: it shows what is written."""
+    equations = EQUATION.findall((FOLDER.parent / "book" / "notation.md").read_text())
+    numbers = {label.strip("()"): n for n, label in enumerate(equations, 1)}
+    text = "\n".join(cell.source for cell in read(source).cells if cell.cell_type == "markdown")
+    assert re.findall(r"(?<!`)\[\]\([^)]*\)", text) == [], "a link without words vanishes"
+    assert re.findall(r"\{cite:(?!alp)\w+\}.*|(?<!\()\{cite:alp\}.*", text) == [], "a bare label"
+    said = re.findall(r"\{eq\}`([^`]*)`", text)
+    assert len(numbers) > 5 and text.count("{eq}") == len(said)
+    assert [
+        part for part in said if part not in {f"({n}) <{eq}>" for eq, n in numbers.items()}
+    ] == []
 
 
 def test_inputs_notice_a_changed_tag():
