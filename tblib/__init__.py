@@ -22,10 +22,13 @@ _SHORT = {
 
 
 def start(namespace: dict[str, Any], chapter: int):
-    """Validate a notebook's parameters and open its run directory; see `run.directory.start`."""
-    from .run.directory import start as open_chapter
+    """Validate a notebook's parameters and open its run directory; see `run.directory.start`.
 
-    return open_chapter(namespace, chapter)
+    A new directory takes over what earlier chapters found with the same settings (`run.earlier`).
+    """
+    from .run import directory, earlier
+
+    return directory.start(namespace, chapter, before=earlier.take_over)
 
 
 def __getattr__(name: str) -> Any:

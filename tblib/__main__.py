@@ -31,8 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tblib", description=__doc__)
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="command")
-    run = commands.add_parser("run", help="execute a chapter (1, 2, …) or `all` of a profile")
-    run.add_argument("chapter")
+    run = commands.add_parser("run", help="execute chapters (1, 2, …) or `all` of a profile")
+    run.add_argument("chapter", nargs="+")
     _add_profile(run)
     run.add_argument("--run-dir", help="where results go; default runs/<profile>")
     run.add_argument("--method", help="what chapter 6 trains beside TimeBalance, e.g. supervised")
@@ -120,7 +120,8 @@ def _run(options: argparse.Namespace) -> None:
     asked |= {"overrides": overrides, "seed": options.seed}
     if options.request:
         asked = request.take(options.request)
-    for chapter in chapters.numbers(options.chapter):
+    named = [number for name in options.chapter for number in chapters.numbers(name)]
+    for chapter in named:
         with stopping.raising():
             execute.execute(chapter, **asked)
 

@@ -76,6 +76,12 @@ def pool(of) -> str:
     return f"{len(of.cache)} videos at {of.cache.px} pixels: {roles}"
 
 
+def batch(of) -> str:
+    """Write the shapes of a `Batch` instead of its numbers, which are millions."""
+    clips = of.clips
+    return f"Batch(clips {list(clips.shape)} {clips.dtype} on {clips.device}, {len(of.row)} videos)"
+
+
 def run(of) -> str:
     """Say which run this is, where it is, on what it runs, and which models are finished."""
     c, r = of.config, of.config.runtime

@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from tblib import reprs
 from tblib.data import datasets
+from tblib.data.loader import Batch
 from tblib.engine import checkpoint
 from tblib.methods.job import Job
 from tblib.models import Classifier
@@ -84,3 +85,8 @@ def test_a_pool_counts_roles_and_a_classifier_its_weights():
     assert repr(fake_pool(8, labelled=3)) == "8 videos at 20 pixels: 5 unlabelled, 3 labelled"
     model = Classifier(TinyNet(), 5)
     assert f"{3 * 6 * 27 + 6 + 12 + 35} weights, 5 classes" in repr(model)
+
+
+def test_a_batch_tells_shapes_not_numbers():
+    said = repr(Batch(torch.zeros(10, 4, 3, 8, 32, 32), torch.zeros(4), torch.zeros(4)))
+    assert said == "Batch(clips [10, 4, 3, 8, 32, 32] torch.float32 on cpu, 4 videos)"

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from .. import reprs
 from ..errors import ConfigError
 from ..randomness import seeded
 from .augment import Augment
@@ -82,6 +83,9 @@ class Batch:
         views = clips[None] if clips.dim() == 5 else clips
         nobody = torch.full(views.shape[1:2], NO_LABEL, device=clips.device)
         return cls(views, nobody if label is None else label, nobody if row is None else row)
+
+    def __repr__(self) -> str:
+        return reprs.batch(self)
 
 
 def rows_of_step(rows: np.ndarray, batch: int, seed: int, step: int, distinct: bool) -> np.ndarray:

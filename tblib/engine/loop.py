@@ -120,7 +120,10 @@ def _after(step: int, method: nn.Module, optimiser, log: _Log, plan: Plan) -> No
     if stop or step % plan.checkpoint_every == 0:
         _save(method, optimiser, log, plan, step)
     if stop:
-        raise Stopped(f"stopped at step {step} of {plan.steps}, saved; the same command goes on.")
+        raise Stopped(
+            f"stopped at step {step} of {plan.steps}, saved; the same command goes on, "
+            "and so does the cell run again."
+        )
 
 
 def _batches(method, videos, plan: Plan, first: int, device) -> Iterator[dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from ..settings.config import Profile
 from ..settings.profiles import data_home, load_profile, run_folder
 from .cards import run_card
 
+Before = Callable[[Profile, Path, int], None]
 PARAMETERS = ("profile", "run_dir", "seed", "overrides")
 
 
@@ -110,11 +112,14 @@ class Run:
         write_json(self.dir / "cards" / f"{self.chapter:02d}.json", card)
 
 
-def start(namespace: dict[str, Any], chapter: int) -> Run:
+def start(namespace: dict[str, Any], chapter: int, before: Before | None = None) -> Run:
     """Validate a notebook's parameters and open its run directory.
 
     Call it in the cell after the parameters with `globals()`: any public name there that is not a
     parameter is a misspelt one.
+
+    Args:
+        before: called with settings, folder and chapter before the directory is opened.
 
     Raises:
         ConfigError: an unknown name, a wrong type or value, or a run directory of other settings.
@@ -130,7 +135,10 @@ def start(namespace: dict[str, Any], chapter: int) -> Run:
     if chapter == 1:
         for note in ready.check(config):
             print(f"note: {note}.", flush=True)
-    return open_run(config, run_folder(config, run_dir), chapter)
+    folder = run_folder(config, run_dir)
+    if before:
+        before(config, folder, chapter)
+    return open_run(config, folder, chapter)
 
 
 def _check_names(namespace: dict[str, Any]) -> None:
@@ -168,7 +176,7 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
                 f"{folder} is not a run directory yet; run chapter 1 (01_data_and_clips) first."
             )
         write_json(note, settings)
-    elif (different := _differences(read_json(note), settings)) and chapter > 1:
+    elif (different := differences(read_json(note), settings)) and chapter > 1:
         raise ConfigError(
             f"{folder} holds a run with other settings ({'; '.join(different[:3])}); "
             "use another run_dir, or run chapter 1 again to start this one afresh."
@@ -176,12 +184,13 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
     return Run(config, folder.resolve(), chapter)
 
 
-def _differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+def differences(old: dict, new: dict, prefix: str = "") -> list[str]:
+    """Return the settings that differ: `pretrain.lr: 0.005 there, 0.001 here`."""
     found = []
     for key in sorted(set(old) | set(new)):
         a, b = old.get(key), new.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            found += _differences(a, b, f"{prefix}{key}.")
+            found += differences(a, b, f"{prefix}{key}.")
         elif a != b:
             found.append(f"{prefix}{key}: {a!r} there, {b!r} here")
     return found

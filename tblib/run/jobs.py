@@ -20,7 +20,7 @@ from .. import reprs
 from ..engine import checkpoint, distributed, stopping, workers
 from ..engine.evaluate import accuracy
 from ..engine.loop import Plan, fit, read_log
-from ..errors import MissingStage
+from ..errors import MissingStage, Stopped, did_you_mean
 from ..files import atomic_write, held, sweep
 from ..methods import registry
 from ..methods.base import Method
@@ -37,6 +37,9 @@ _KILLED = (
     "the process that trained {!r} or one beside it was killed, usually for lack of memory; lower "
     "runtime.jobs or a batch size and run the chapter again: it goes on from the last saved state."
 )
+_SAVED = (
+    "stopped, and every training saved; the same command goes on, and so does the cell run again."
+)
 
 
 def run_jobs(run: Run, jobs: list[Job]) -> reprs.Histories:
@@ -52,21 +55,29 @@ def run_jobs(run: Run, jobs: list[Job]) -> reprs.Histories:
     """
     _check_needs(run, jobs)
     run.pool  # noqa: B018  decode once, before workers ask for the same frames
-    begin = time.monotonic()
     todo = _unfinished(run, jobs)
+    if ready := [job.name for job in jobs if job not in todo]:
+        print(f"finished before, used again: {', '.join(ready)}", flush=True)
     with stopping.listening(), training_view.shown(run, todo):
         if run.config.runtime.jobs == 1:
             for job in todo:
                 trainer(run.config)(run.config, run.dir, run.chapter, job)
-                _say(run, job, begin)
+                _say(run, job)
         elif todo:
-            _side_by_side(run, todo, begin)
+            _side_by_side(run, todo)
         stopping.check()
     return reprs.Histories((job.name, history(run, job.name)) for job in jobs)
 
 
 def history(run: Run, name: str) -> pd.DataFrame:
-    """Return the training history of a finished model, one row per log line."""
+    """Return the training history of a finished model, one row per log line.
+
+    Raises:
+        MissingStage: nothing of that name was trained; names what is there.
+    """
+    if not (run.folder(name) / "metrics.jsonl").is_file():
+        known = did_you_mean(name, run.models) if run.models else "nothing is trained yet"
+        raise MissingStage(f"{run.dir} has no training {name!r}; {known}.")
     return pd.DataFrame(read_log(run.folder(name) / "metrics.jsonl"))
 
 
@@ -165,20 +176,24 @@ def _in_order(jobs: list[Job]) -> Iterator[Job]:
         yield job
 
 
-def _side_by_side(run: Run, jobs: list[Job], begin: float) -> None:
+def _side_by_side(run: Run, jobs: list[Job]) -> None:
     train = partial(trainer(run.config), run.config, run.dir, run.chapter)
     tasks = {workers.Task(job.name, train, (job,), job.needs): job for job in jobs}
 
     def tell(finished: list[tuple[workers.Task, float]]) -> None:
         for task, _ in finished:
-            _say(run, tasks[task], begin)
+            _say(run, tasks[task])
 
-    workers.side_by_side(list(tasks), run.config.runtime.jobs, tell, _KILLED)
+    try:
+        workers.side_by_side(list(tasks), run.config.runtime.jobs, tell, _KILLED)
+    except Stopped:
+        raise Stopped(_SAVED) from None
 
 
-def _say(run: Run, job: Job, begin: float) -> None:
+def _say(run: Run, job: Job) -> None:
+    """Say that a training is finished, and how long it took by itself."""
     last = read_log(run.folder(job.name) / "metrics.jsonl")[-1]
-    seconds = time.monotonic() - begin
+    seconds = run.models[job.name]["seconds"]
     said = f"{job.name}: {job.steps} steps, loss {last['loss']:.3f} ({seconds:.0f} s)"
     print(f"\r{said}{training_view.erase()}", flush=True)
 

@@ -22,7 +22,7 @@ from ..progress import interactive
 PAUSE = 1.0  # seconds between two looks
 SHARE = 10  # looking takes at most one part in so many of the time
 CLEAR = "\033[K"
-METER = "{desc}{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt}"
+METER = "{desc} {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt}"
 
 
 @dataclass
@@ -33,12 +33,13 @@ class Watch:
         logs: name → `metrics.jsonl` of a training, which need not exist yet.
         steps: name → its length.
         taken: steps seen being taken; what was there before, or is resumed, says nothing of speed.
+        begin: when the first steps were seen; starting up says nothing of it either.
     """
 
     logs: Mapping[str, Path]
     steps: Mapping[str, int]
     taken: int = 0
-    begin: float = field(default_factory=time.monotonic)
+    begin: float | None = None
     history: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -53,9 +54,14 @@ class Watch:
                 continue
             with suppress(FileNotFoundError):  # a training that begins anew deletes it
                 if lines := read_log(path):
-                    before = self.done(name) or lines[-1]["step"]
-                    self.taken += max(0, lines[-1]["step"] - before)
+                    self.taken += max(0, lines[-1]["step"] - self._counted(name, lines))
+                    self.begin = self.begin or time.monotonic()
                     self.history[name] = pd.DataFrame(lines)
+
+    def _counted(self, name: str, lines: list[dict]) -> int:
+        """Return the step from which those of a training count: all, if it began while we look."""
+        anew = self.begin is not None and self._before[name] is None
+        return self.done(name) or (0 if anew else lines[-1]["step"])
 
     def done(self, name: str) -> int:
         """Return the last logged step of a training."""
@@ -64,7 +70,7 @@ class Watch:
     def meter(self) -> str:
         """Write one line for all trainings: steps, time spent and left, speed."""
         done, total = sum(map(self.done, self.logs)), sum(self.steps.values())
-        elapsed = time.monotonic() - self.begin
+        elapsed = time.monotonic() - self.begin if self.begin else 0.0
         first = done - self.taken
         return tqdm.format_meter(done, total, elapsed, 78, "training", unit="step", initial=first)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from .. import reprs
+from ..errors import ConfigError
 from .sections import (
     Clip,
     Count,
@@ -180,6 +181,16 @@ class Profile(Section):
     ablation: Ablation = Ablation()
     study: Study | None = None
     runtime: Runtime = Runtime()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "name" not in values:
+            raise ConfigError(
+                "a profile needs a name, as in Profile(name='mine'); those of the book are read by "
+                "tblib.settings.profiles.load_profile('smoke')."
+            )
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> Profile:

@@ -17,6 +17,7 @@ from helpers import same_weights, tiny_profile
 from smoke import ROOT
 
 from tblib.engine import checkpoint
+from tblib.engine.loop import read_log
 from tblib.errors import ConfigError, MissingStage, UserError
 from tblib.methods.job import Job
 from tblib.run import fingerprint, jobs, reuse
@@ -287,7 +288,8 @@ def check_killed_worker(run):
     with ThreadPoolExecutor(1) as thread:
         outcome = thread.submit(run_jobs, run, [endless])
         limit = time.monotonic() + 60
-        while jobs.history(run, "endless").empty and time.monotonic() < limit:
+        log = run.folder("endless") / "metrics.jsonl"
+        while not read_log(log) and time.monotonic() < limit:
             time.sleep(0.05)
         for pid in worker_processes() - before:
             os.kill(pid, signal.SIGKILL)
@@ -341,3 +343,12 @@ def test_a_worker_that_grew_is_replaced_and_nothing_is_lost(tmp_path):
     *workers, finished = done.stdout.splitlines()
     assert finished == str([f"task {n}" for n in range(4)])
     assert len(workers) == 4 and len(set(workers)) > 1, "loky no longer does; see workers._pool"
+
+
+def test_a_misspelt_history_names_what_there_is(open_at):
+    run = open_at("run")
+    with pytest.raises(MissingStage, match="no training 'ss'; nothing is trained yet"):
+        jobs.history(run, "ss")
+    checkpoint.save_model(run.folder("ssl"), {"w": torch.ones(1)}, {})
+    with pytest.raises(MissingStage, match="no training 'ss'; did you mean 'ssl'"):
+        jobs.history(run, "ss")

@@ -35,6 +35,7 @@ def train(folder, steps={steps}, config=config):
 """
 STEPS, FULL = 200, "\u2588"
 TESTS = Path(__file__).resolve().parents[1]
+USED = "finished before, used again: one, two"
 LIMIT = 500  # seconds; a busy machine is not an error
 
 
@@ -101,13 +102,16 @@ def test_a_stopped_cell_goes_on_when_it_is_run_again(kernel, tmp_path, tiny_root
     reply, shown = kernel.run("train('stopped')")
     stopper.join(LIMIT)
     assert reply["status"] == "error" and reply["ename"] == "Stopped", reply
-    assert "goes on" in reply["evalue"] and len(reply["traceback"]) == 1
+    assert "saved" in reply["evalue"] and "the cell run again" in reply["evalue"]
+    assert len(reply["traceback"]) == 1
     saved = checkpoint.latest_state(place)["step"]
     assert 50 <= saved < STEPS and f"{saved - saved % 10}/{STEPS}" in bars(shown)[-1]
 
     reply, shown = kernel.run("train('stopped')")
     assert reply["status"] == "ok", reply
-    assert f"one100%|{20 * FULL}| {STEPS}/{STEPS}, loss" in bars(shown)[-1]
+    again = kernel.run("train('stopped')")[1]
+    assert USED in "".join(message["content"].get("text", "") for message in again)
+    assert f"one 100%|{20 * FULL}| {STEPS}/{STEPS}, loss" in bars(shown)[-1]
     assert f"| {2 * STEPS}/{2 * STEPS} [" in bars(shown)[-1]
     assert kernel.run("train('whole', config=alone)")[0]["status"] == "ok"
     for name in ("one", "two"):
@@ -147,6 +151,23 @@ def test_what_was_there_before_says_nothing_of_the_speed(tmp_path):
     logs["resumed"].unlink()
     watch.look()
     assert watch.done("resumed") == 60
+
+
+def test_the_clock_starts_with_the_first_steps(tmp_path):
+    """Starting processes and reading videos took no steps; a training begun later counts whole."""
+    watch = training_view.Watch(
+        logs := {name: tmp_path / name for name in "ab"}, {"a": 40, "b": 40}
+    )
+    watch.look()
+    assert watch.begin is None and "| 0/80 [00:00<" in watch.meter()
+    write(logs["a"], 10)
+    watch.look()
+    assert watch.taken == 0 and time.monotonic() - watch.begin < 60
+    write(logs["a"], 10, 20)
+    write(logs["b"], 10)
+    watch.look()
+    watch.begin = time.monotonic() - 10  # twenty steps in ten seconds, fifty to go
+    assert watch.taken == 20 and "| 30/80 [00:10<00:25,  2.00step/s]" in watch.meter()
 
 
 def test_nothing_is_shown_where_nobody_looks(tmp_path, monkeypatch, capsys):

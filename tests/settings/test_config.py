@@ -153,3 +153,8 @@ def test_homes_follow_the_environment(tmp_path, monkeypatch):
     assert (data_home(), runs_home()) == (tmp_path / "d", tmp_path / "r")
     monkeypatch.setenv("TB_DATA", "")
     assert data_home() == PROFILES.parent.parent / "data"
+
+
+def test_a_profile_without_a_name_is_a_sentence():
+    with pytest.raises(ConfigError, match=r"needs a name.*load_profile\('smoke'\)"):
+        Profile()
