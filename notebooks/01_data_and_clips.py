@@ -28,7 +28,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, Image, display
+from IPython.display import Code, display
 
 from tblib.data import stickactions
 from tblib.data.augment import Augment, resize
@@ -61,7 +61,7 @@ few = np.linspace(0, len(classes) - 1, min(8, len(classes))).astype(int)
 middle = [strips[classes[k]][len(strips[classes[k]]) // 2] for k in few]
 middle = np.concatenate([resize(frame[None], 96) for frame in middle])
 # Fewer colours keep the notebook small.
-Image(plot.small_png(plot.frame_strip(middle, title="one frame each"), 256))
+plot.small(plot.frame_strip(middle, title="one frame each"), 256)
 
 # %% [markdown]
 # Some are easy, because something large gives them away.  Others are a person in a pose, on the
@@ -147,7 +147,7 @@ if videos.name.startswith("stickactions"):
         f"{videos.table.video.iloc[-1]}: {truth['family']}, phases",
         np.unique(truth["phase"]),
     )
-    display(Image(plot.small_png(plot.contact_sheet(rows, n=10), 256)))
+    display(plot.small(plot.contact_sheet(rows, n=10), 256))
 
 # %% [markdown]
 # ## Reading a file: once, from front to back

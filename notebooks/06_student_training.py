@@ -27,7 +27,7 @@ import inspect
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, Image, display
+from IPython.display import Code, display
 
 from tblib import stats
 from tblib.data.loader import ClipSamples, loader, to_device
@@ -91,7 +91,7 @@ two = [
     for i in (0, 1)
 ]
 fig = plot.reweighting_illustration(two, classes)
-Image(plot.small_png(fig, 256))  # fewer colours keep the notebook small
+plot.small(fig, 256)  # fewer colours keep the notebook small
 
 # %% [markdown]
 # ## One step by hand

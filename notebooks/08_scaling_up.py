@@ -37,7 +37,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, Image
+from IPython.display import Code
 from torch.nn.functional import normalize
 
 from tblib.data import cache, stores
@@ -303,7 +303,7 @@ pd.DataFrame(
 ).set_index("benchmark")
 
 # %%
-Image(plot.small_png(plot.gain_bars(panels)))
+plot.small(plot.gain_bars(panels))
 
 # %% [markdown]
 # Two lessons.  A quicker decoder alone gains little, because augmenting frame by frame costs as much
@@ -359,7 +359,7 @@ panels = {
     }
     for kind in kinds
 }
-Image(plot.small_png(plot.gain_bars(panels, "times as fast as none of it")))
+plot.small(plot.gain_bars(panels, "times as fast as none of it"))
 
 # %% [markdown]
 # *Of the matrix rate*: the operations that a step needs, over its time, as a share of what a large

@@ -23,7 +23,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from IPython.display import HTML, Image, Markdown, display
+from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
 from tblib import stats
@@ -49,7 +49,7 @@ def each(make, undrawn=ORDERS[:2]):
         if isinstance(shown, Figure) and study.name in undrawn:
             continue
         if isinstance(shown, Figure):
-            shown = Image(plot.small_png(shown))
+            shown = plot.small(shown)
         elif isinstance(shown, pd.DataFrame):
             table = shown.to_html(notebook=True)
             shown = HTML(re.sub(r"\n\s*", "", table))  # a third shorter
@@ -154,7 +154,7 @@ strips = {
     ).frames
     for study, (name, shared) in VIDEOS.items()
 }
-Image(plot.small_png(plot.contact_sheet(strips), shades=64))
+plot.small(plot.contact_sheet(strips), shades=64)
 
 # %% [markdown]
 # ## Statements that can fail

@@ -8,12 +8,13 @@ from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, view
 from .contrast import clip_paths, contrast_roles
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
-from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small_png
+from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small, small_png
 from .speed import gain_bars, growth_curves, time_shares
 from .study import agreement_by_score, difference_over_seeds, pretext_plane, scores_by_class
 from .style import COLOURS, FAMILY_COLOURS, colour, use_book_style
 from .teachers import agreement_map, per_class_difference, score_distribution
 from .training import training_curves
+from .words import words
 
 __all__ = [
     "COLOURS",
@@ -43,9 +44,11 @@ __all__ = [
     "scores_by_class",
     "similarity_and_strip",
     "similarity_pair",
+    "small",
     "small_png",
     "time_shares",
     "training_curves",
     "use_book_style",
     "views",
+    "words",
 ]

@@ -10,10 +10,12 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
 from .style import INK, WIDTH, check_frames, figure, show_strip, spread
+from .words import shows
 
 SLOT_COLOURS = ("#440154", "#31688E", "#2A9D6F", "#C9A400")
 
 
+@shows
 def frame_strip(
     frames: np.ndarray,
     indices: Sequence[int] | None = None,
@@ -43,6 +45,7 @@ def _strip_height(frames: np.ndarray, count: int, width: float = WIDTH) -> float
     return width / count * frames.shape[1] / frames.shape[2]
 
 
+@shows
 def contact_sheet(strips: Mapping[str, np.ndarray], n: int = 6) -> Figure:
     """Show many videos, one row each, time from left to right.
 
@@ -60,6 +63,7 @@ def contact_sheet(strips: Mapping[str, np.ndarray], n: int = 6) -> Figure:
     return fig
 
 
+@shows
 def views(clips: np.ndarray, n: int = 8) -> Figure:
     """Show augmented views of one video, one row each.
 
@@ -93,6 +97,7 @@ def _rows(strips: Mapping[str, np.ndarray], labels: Sequence[int] | None = None)
     return fig
 
 
+@shows
 def clip_timeline(n_frames: int, global_idx: np.ndarray, local_idx: np.ndarray) -> Figure:
     """Show where the sparse clip and the dense clips sit in the video, slot by slot.
 

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from .style import INK, figure
+from .words import shows
 
 ROLES = {"takes no part": "#E8E8E8", "positive": "#0072B2", "negative": "#E69F00"}
 
 
+@shows
 def contrast_roles(videos: int = 3, slots: int = 4) -> Figure:
     """Show for every pair of local clips of a batch what the two teachers make of it.
 
@@ -54,6 +56,7 @@ def _blocks(ax: Axes, count: int, size: int) -> None:
         ax.axvline(edge, color=INK, lw=1)
 
 
+@shows
 def clip_paths(points: Mapping[str, np.ndarray]) -> Figure:
     """Show the clips of each video as a path through a map of features, coloured by time.
 

@@ -13,12 +13,14 @@ from matplotlib.figure import Figure
 
 from ...errors import DataError
 from .style import FAMILY_COLOURS, FAMILY_LEGEND, INK, PAPER, class_rows, colour, family_of, figure
+from .words import shows
 
 MARKERS = {"persistent": "o", "phased": "^", "": "s"}
 
 
+@shows
 def accuracy_bars(table: pd.DataFrame, references: Mapping[str, float] | None = None) -> Figure:
-    """Compare systems by horizontal bars with error bars, in the order of the table.
+    """Show systems as horizontal bars with error bars, in the order of the table.
 
     Args:
         table: columns `system`, `top1`, `low`, `high` (percent; low and high are the ends of the
@@ -88,6 +90,7 @@ def _reference_lines(fig: Figure, ax: Axes, references: Mapping[str, float] | No
         fig.legend(loc="outside upper center", ncols=min(2, len(references)))
 
 
+@shows
 def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     """Show which class is taken for which, each row scaled to 100 % of a true class's videos.
 
@@ -119,6 +122,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str]) -> Figure:
     return fig
 
 
+@shows
 def embedding(
     points2d: np.ndarray,
     labels: Sequence[str],

@@ -12,6 +12,7 @@ from matplotlib.image import AxesImage
 
 from ...errors import DataError
 from .style import COLOURS, INK, check_frames, class_rows, figure, montage, spread
+from .words import shows
 
 SYSTEMS = {
     "p_inv": ("invariant", COLOURS["invariant"]),
@@ -21,6 +22,7 @@ SYSTEMS = {
 }
 
 
+@shows
 def similarity_and_strip(
     matrix: np.ndarray, frames: np.ndarray, s: float, title: str | None = None
 ) -> Figure:
@@ -37,6 +39,7 @@ def similarity_and_strip(
     return fig
 
 
+@shows
 def similarity_pair(first: Mapping[str, Any], second: Mapping[str, Any]) -> Figure:
     """Show two videos, for example a repetitive and a phased one, on one colour scale.
 
@@ -101,8 +104,9 @@ def _numbered_clips(ax: Axes, frames: np.ndarray, n: int) -> None:
     ax.set_anchor("N")
 
 
+@shows
 def reweighting_illustration(videos: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> Figure:
-    """Walk through the mixture p = s·p_I + (1 - s)·p_D for a few videos.
+    """Show step by step the mixture p = s·p_I + (1 - s)·p_D for a few videos.
 
     Args:
         videos: per video `frames` `[N, H, W, 3]`, `p_inv`, `p_dist`, `p_mix` and optionally

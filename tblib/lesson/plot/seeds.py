@@ -19,10 +19,12 @@ from ...errors import DataError
 from ...stats import mean_ci
 from .style import INK, PAPER, class_rows, colours, figure, markers
 from .training import training_curves
+from .words import shows, words
 
 Values = Sequence[float] | np.ndarray | pd.Series
 
 
+@shows
 def accuracy_over_seeds(
     panels: Mapping[str, Mapping[str, Values]], reference: str | None = None
 ) -> Figure:
@@ -76,6 +78,7 @@ def _reach(values: Values) -> np.ndarray:
     return np.array([[mean - low], [high - mean]])
 
 
+@shows
 def accuracy_curves(
     curves: Mapping[str, Mapping[int, Sequence[Sequence[float]]]], clips: int
 ) -> Figure:
@@ -102,6 +105,7 @@ def accuracy_curves(
     return fig
 
 
+@shows
 def label_curves(curves: Mapping[str, Mapping[float, Values]]) -> Figure:
     """Draw accuracy over the share of labelled videos, with intervals over seeds as bands.
 
@@ -131,6 +135,13 @@ def _legend(fig: Figure, names: Sequence[str]) -> None:
     """Put as many columns above the axes as the longest name leaves room for."""
     columns = max(1, min(3, len(names), 66 // max(map(len, names))))
     fig.legend(loc="outside upper center", ncols=columns)
+
+
+def small(fig: Figure, shades: int = 48):
+    """Return a figure as a picture for a notebook, see `small_png`, together with its words."""
+    from IPython.display import Image as Shown
+
+    return Shown(small_png(fig, shades), alt=words(fig))
 
 
 def small_png(fig: Figure, shades: int = 48) -> bytes:

@@ -11,10 +11,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ...errors import DataError
 from .style import INK, class_rows, colours, figure
+from .words import shows
 
 BAR = "#0072B2"
 
 
+@shows
 def time_shares(seconds: Mapping[str, float], xlabel: str = "CPU milliseconds a step") -> Figure:
     """Draw the parts of a step as bars, in the order given, each with its share of the whole.
 
@@ -40,6 +42,7 @@ def time_shares(seconds: Mapping[str, float], xlabel: str = "CPU milliseconds a 
     return fig
 
 
+@shows
 def gain_bars(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     xlabel: str = "times as fast as the plain way, CPU time",
@@ -83,6 +86,7 @@ def _gains(ax: Axes, ways: Mapping[str, Sequence[float]]) -> None:
     ax.margins(x=0.1)
 
 
+@shows
 def growth_curves(measured: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
     """Draw cost relative to the smallest size; a line that is linear in the size is dashed.
 

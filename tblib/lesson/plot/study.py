@@ -23,8 +23,10 @@ from .style import (
     rows_height,
 )
 from .teachers import OUTCOMES, per_class_difference
+from .words import shows
 
 
+@shows
 def difference_over_seeds(
     first: np.ndarray,
     second: np.ndarray,
@@ -49,6 +51,7 @@ def difference_over_seeds(
     return fig
 
 
+@shows
 def scores_by_class(
     s: np.ndarray,
     labels: np.ndarray,
@@ -83,6 +86,7 @@ def scores_by_class(
     return fig
 
 
+@shows
 def agreement_by_score(
     invariant: np.ndarray, distinctive: np.ndarray, s: np.ndarray, bins: int = 5
 ) -> Figure:
@@ -125,10 +129,11 @@ def _binned(hits: np.ndarray, s: np.ndarray, bins: int) -> np.ndarray:
     return 100 * np.stack([g.mean(axis=1) for g in np.array_split(ordered, bins, axis=1)], axis=1)
 
 
+@shows
 def pretext_plane(
     retrieval: Mapping[str, Values], linear: Mapping[str, Values], chance: float, space: str
 ) -> Figure:
-    """Place pretext methods by what they know of time and of classes, with intervals over seeds.
+    """Show pretext methods by what they know of time and of classes, with intervals over seeds.
 
     Args:
         retrieval: method → share of right times within a video, per seed, percent.

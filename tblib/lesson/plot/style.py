@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from ...errors import DataError
+from .words import words
 
 WIDTH = 6.0  # inches: text of 11 points is still 10 pixels high on a page 390 pixels wide
 PAPER = "#fcfcfa"
@@ -92,6 +93,14 @@ def _show_figures_in_notebooks() -> None:
     shell = get_ipython()
     if shell is not None:
         select_figure_formats(shell, {"png"}, bbox_inches=None)
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _with_words)
+
+
+def _with_words(fig: Figure) -> tuple[str, dict[str, str]]:
+    """Return a figure as base64 PNG, and its words where notebooks keep those of a picture."""
+    from IPython.core.pylabtools import print_figure
+
+    return print_figure(fig, "png", bbox_inches=None, base64=True), {"alt": words(fig)}
 
 
 def colour(name: str, spare: int = 0) -> str:

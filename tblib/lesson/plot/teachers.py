@@ -18,6 +18,7 @@ from .style import (
     figure,
     rows_height,
 )
+from .words import shows
 
 OUTCOMES = {
     "both right": "#4D4D4D",
@@ -27,6 +28,7 @@ OUTCOMES = {
 }
 
 
+@shows
 def per_class_difference(
     acc_a: np.ndarray,
     acc_b: np.ndarray,
@@ -66,6 +68,7 @@ def per_class_difference(
     return fig
 
 
+@shows
 def score_distribution(
     s: np.ndarray,
     labels: np.ndarray,
@@ -101,6 +104,7 @@ def score_distribution(
     return fig
 
 
+@shows
 def agreement_map(
     correct_inv: np.ndarray, correct_dist: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> Figure:

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 
 from ...errors import DataError
 from .style import INK, colours, figure
+from .words import shows
 
 
+@shows
 def training_curves(
     history: Mapping[str, pd.DataFrame],
     y: str = "loss",
