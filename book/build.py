@@ -19,9 +19,11 @@ import beside  # noqa: E402, F401 (refuses the code of another checkout, before 
 
 # isort: split
 import alive
+import head
 import launch
 import nbformat
 import pages
+import pictures
 import promises
 import reference
 import rooms
@@ -176,6 +178,8 @@ def build(run: Path, out: Path, allow_stale: bool = False, repository: str = "")
     stage_prose(run, staging, banner, url)
     index = render(staging, out)
     add_mathjax(index.parent)
+    pictures.finish(index.parent, staging)
+    head.complete(index.parent)
     return index
 
 

@@ -18,26 +18,13 @@ from bs4 import BeautifulSoup
 from tblib.errors import MissingStage, UserError
 from tblib.lesson.chapters import ROOT
 
+# What is true of a single page on paper, too, is in _static/book.css.
 PAPER = """
 nav, header, footer, .bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article,
 .prev-next-area, .headerlink, .copybtn, .skip-link { display: none !important; }
 #jb-print-docs-body { display: none !important; } /* the theme's own title and contents */
-article { font-size: 10pt; }
 article h1 { display: block !important; }
 article + article { break-before: page; }
-article img { max-height: 240mm; object-fit: contain; }
-figure, table tr, div.math, div.cell_input, .output img, .admonition-title { break-inside: avoid; }
-h2, h3, summary { break-after: avoid; }
-.sd-summary-content, .sd-summary-content > :first-child { break-before: avoid; }
-pre { white-space: pre-wrap !important; }
-.sortable { overflow: visible; }
-.sortable table { font-size: 8pt; }
-.wide table { font-size: 5.5pt; table-layout: fixed; width: 100%; overflow-wrap: anywhere; }
-.wide th:first-child { width: 11%; }
-.wide th:last-child { width: 22%; }
-.wide th:nth-child(2) { width: 9%; }
-.wide th, .wide td { padding: 1px 2px !important; }
-.wide td:last-child { min-width: 0; }
 """
 FOOT = (
     '<div style="font-size:8px;width:100%;text-align:center;color:#555">'

@@ -12,6 +12,7 @@ import nbformat
 
 from tblib.errors import UserError
 
+HEADING = re.compile(r"<(h[1-6]|summary)\b[^>]*>(?P<text>.*?)</\1>|<table\b[^>]*>", re.S)
 FILE_NAME = re.compile(r'alt="[^"]*?([0-9a-f]{64})\.png"')
 
 
@@ -45,3 +46,39 @@ def describe(html: Path, staging: Path) -> None:
 
 def _alt(match: re.Match, said: dict[str, str]) -> str:
     return f'alt="{escape(said.get(match[1], ""))}"' if match[1] in said else match[0]
+
+
+def name_tables(page: str) -> str:
+    """Give each table of a page a caption for screen readers, and its header cells their direction.
+
+    Tables have no titles of their own; the heading or the closed part they stand in is one.
+    """
+    heading = ""
+
+    def captioned(match: re.Match) -> str:
+        nonlocal heading
+        if match["text"] is not None:
+            heading = " ".join(re.sub(r"<[^>]+>", "", match["text"]).rstrip("#").split())
+            return match[0]
+        if page[match.end() : match.end() + 20].lstrip().startswith("<caption"):
+            return match[0]
+        return f'{match[0]}\n<caption class="visually-hidden">{heading}</caption>'
+
+    before, mark, article = page.partition("<article")
+    article = HEADING.sub(captioned, article)
+    for part, scope in (("thead", "col"), ("tbody", "row")):
+        article = re.sub(
+            rf"<{part}\b.*?</{part}>",
+            lambda m, s=scope: re.sub(r"<th(?![^>]*scope)(?=[ >])", f'<th scope="{s}"', m[0]),
+            article,
+            flags=re.S,
+        )
+    return before + mark + article
+
+
+def finish(html: Path, staging: Path) -> None:
+    """Describe pictures and name tables on every page; see `describe` and `name_tables`."""
+    describe(html, staging)
+    for folder in ("book", "notebooks"):
+        for path in sorted((html / folder).rglob("*.html")):
+            path.write_text(name_tables(path.read_text()))

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Data and clips
+# # 1. Data and clips
 #
 # *You will learn*
 #
@@ -22,7 +22,7 @@ import tblib
 
 run = tblib.start(globals(), chapter=1)
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -35,7 +35,7 @@ from tblib.data.augment import Augment, resize
 from tblib.data.clips import SparseDense, UniformClips
 from tblib.data.loader import ClipSamples, Stream, loader, to_device
 from tblib.data.video import decode
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 
 plot.use_book_style()
 
@@ -183,7 +183,7 @@ print("mean difference:", difference.mean(), "grey levels, dtype", again.dtype)
 # labelled subset takes whole groups, so that an unlabelled clip is never a near-copy of a labelled
 # one.  Subsets of different sizes are nested and every class gets the same number of labels.
 # `spare` are the remaining clips of a group of which only some are labelled: nobody uses their
-# label, but pretraining may look at them.
+# label, but pretraining may look at them.  (The table has no such column where there are none.)
 
 # %%
 table = videos.table.assign(role=pool.roles)
@@ -217,7 +217,8 @@ print("ten clips of one video, frame numbers [V, T] =", index.shape)
 plot.clip_timeline(len(pool.cache[row]), index[0], index[2 : 2 + views.slots])
 # %% [markdown]
 # As a formula, with a random start $t_0$ and $j = 0, \dots, T - 1$: the global clip shows the frames
-# $t_0 + j\,S\,r$, local clip $k$ the frames $t_0 + (kT + j)\,r$.  Both cover $STr$ frames.  (The
+# $t_0 + j\,S\,r$, local clip $k = 1, \dots, S$ the frames $t_0 + \bigl((k - 1)T + j\bigr)\,r$.  Both
+# cover $STr$ frames.  (The
 # letters are those of [Notation](../book/notation.md).)  The code is the formula, twice over, because
 # every clip is wanted in two views:
 
@@ -265,12 +266,8 @@ stream = Stream("train", batch=4, views=views, augment=augment, distinct=True)
 samples = ClipSamples(pool.cache, pool.labels, stream, seed)
 batches = list(loader(samples, pool.rows("train"), first=0, steps=3))
 batch = to_device(batches[2], torch.device("cpu"))
-print(
-    "clips",
-    list(batch.clips.shape),
-    "in [0, 1]:",
-    bool((batch.clips >= 0).all() and (batch.clips <= 1).all()),
-)
+inside = bool((batch.clips >= 0).all() and (batch.clips <= 1).all())
+findings.check({f"clips {list(batch.clips.shape)} in [0, 1]": inside})
 
 # %% [markdown]
 # What a batch holds depends on the seed and the step, and on nothing else.  Here is step 2 once
@@ -278,7 +275,7 @@ print(
 
 # %% tags=["nbval-check-output"]
 resumed = next(iter(loader(samples, pool.rows("train"), first=2, steps=3)))
-print("step 2 is the same:", torch.equal(resumed[0], batches[2][0]))
+findings.check({"step 2 is the same": torch.equal(resumed[0], batches[2][0])})
 
 # %% [markdown]
 # From file to batch, the shapes of this chapter in one table:
@@ -300,7 +297,7 @@ pd.Series({k: str(list(v)) for k, v in shapes.items()}, name="shape").to_frame()
 # Counts and frames go into the run directory.  Nothing has been trained, and no label was used for
 # anything but dividing the videos.
 
-# %%
+# %% tags=["hide-input"]
 run.save_metrics(
     {
         "videos": len(videos.table),
@@ -352,7 +349,7 @@ run.save_metrics(
 #
 # ## Exercises
 #
-# 1. **Easy.** How many different frames of a video does the sparse clip see, and how many the dense
+# 1. **Easy.** How many different frames of a video does the global, sparse clip see, and how many the local, dense
 #    clips together?  Count them for the window drawn above.
 #
 # ````{admonition} Solution

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Self-supervised pretraining
+# # 2. Self-supervised pretraining
 #
 # *You will learn*
 #
@@ -23,7 +23,7 @@ import tblib
 run = tblib.start(globals(), chapter=2)
 earlier = run.metrics(1)  # chapter 1 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 import math
 
@@ -34,7 +34,7 @@ from IPython.display import Code
 
 from tblib.data.loader import ClipSamples, loader, to_device
 from tblib.engine import evaluate
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 from tblib.methods import losses, reweight
 from tblib.methods.job import Job
 from tblib.methods.pretrain import METHODS
@@ -101,17 +101,13 @@ print("clips [V, B, 3, T, H, W] =", list(batch.clips.shape))
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
     z, u, v = method.to(device).embeddings(batch.clips)
-print(
-    "slots:",
-    u.shape[2],
-    "· same shape for slots and local clips:",
-    u.shape == v.shape,
-)
-print(
-    "unit length:",
-    all(
-        torch.allclose(t.norm(dim=-1), torch.ones(()).to(t)) for t in (z, u, v)
-    ),
+lengths = torch.cat([t.norm(dim=-1).flatten() for t in (z, u, v)])
+print("slots:", u.shape[2])
+findings.check(
+    {
+        "same shape for slots and local clips": u.shape == v.shape,
+        "unit length": torch.allclose(lengths, torch.ones_like(lengths)),
+    }
 )
 
 # %%
@@ -175,12 +171,8 @@ def local_local_with_loops(v, tau):
     return torch.stack(total).mean()
 
 
-print(
-    "equal:",
-    torch.allclose(
-        losses.local_local(v, tau), local_local_with_loops(v, tau), atol=1e-4
-    ),
-)
+quick, slow = losses.local_local(v, tau), local_local_with_loops(v, tau)
+findings.check({"equal": torch.allclose(quick, slow, atol=1e-4)})
 
 # %% [markdown]
 # ### What a loss says about knowledge
@@ -317,11 +309,36 @@ print(
 )
 probes.round(3)
 
+# %%
+ends = {name: curve.tail(3).mean() for name, curve in curves.items()}
+nothing = math.log(2 * o.slots - 1), math.log(2 * o.batch - 1)
+found = probes["time retrieval, %"] / 100
+findings.shown(
+    findings.plateau(
+        "The local–local loss of f_D", ends["ssl_distinctive"].ll, nothing[0]
+    ),
+    findings.plateau(
+        "The instance loss of f_I, per term",
+        ends["ssl_invariant"].ic / terms,
+        nothing[1],
+    ),
+    *(
+        findings.against_chance(
+            f"Times found by {who}", found[name], 1 / o.slots, len(unlabelled)
+        )
+        for who, name in {
+            "f_D": "ssl_distinctive",
+            "f_I": "ssl_invariant",
+            "the untrained network": "untrained",
+        }.items()
+    ),
+)
+
 # %% [markdown]
 # Read the table by rows.  *Invariant* and *distinctive* are not names we give to the networks but
 # claims that the middle and the right column support or refute, for this run and this data. Compare
-# with the untrained network, not only with chance: random filters already tell times and classes
-# apart to some degree, because pixels do.
+# with the untrained network, not only with chance: random filters can tell classes, and sometimes
+# times, apart to some degree, because pixels do.
 #
 # Two things to look for.  First, a trained $f_I$ need not have the highest similarity: the untrained
 # network makes *all* clips alike, those of different videos too.  Second, the two names are a matter
@@ -340,7 +357,7 @@ Code(
     language="python",
 )
 
-# %%
+# %% tags=["hide-input"]
 run.save_metrics(
     {
         "probes": probes.to_dict("index"),

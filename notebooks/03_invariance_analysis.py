@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Which classes are invariant?
+# # 3. Which classes are invariant?
 #
 # *You will learn*
 #
@@ -22,7 +22,7 @@ import tblib
 run = tblib.start(globals(), chapter=3)
 earlier = run.metrics(2)  # chapter 2 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -33,7 +33,7 @@ from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
 from tblib.engine import evaluate
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 from tblib.methods import reweight
 from tblib.run.features import features
 
@@ -165,6 +165,15 @@ p_spread = (1 + (null >= difference.std()).sum()) / 1001
 print(
     f"spread of the bars {difference.std():.3f}; by chance {null.mean():.3f}; p = {p_spread:.3f}"
 )
+findings.shown(
+    findings.spread(p_spread, difference),
+    findings.compared(
+        "invariant feature",
+        "distinctive feature",
+        right["invariant"],
+        right["distinctive"],
+    ),
+)
 
 # %% [markdown]
 # If p is small, classes differ in which feature suits them, or at least in how much better one is;
@@ -264,7 +273,7 @@ for kind, (_, pool) in clips.items():
 # A lower share for the invariant feature is what its training asked for.  Look at the classes, too:
 # are they islands?  Features that ignore time are not yet features that know actions.
 
-# %%
+# %% tags=["hide-input"]
 run.save_metrics(
     {
         "probe_accuracy": {

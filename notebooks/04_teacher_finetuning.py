@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Finetuning the teachers
+# # 4. Finetuning the teachers
 #
 # *You will learn*
 #
@@ -22,7 +22,7 @@ import tblib
 run = tblib.start(globals(), chapter=4)
 earlier = run.metrics(2)  # chapter 2 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -35,7 +35,7 @@ from tblib.data.augment import centre_crop
 from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
 from tblib.engine import evaluate
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 from tblib.methods import semi
 from tblib.methods.job import Job
 from tblib.models import Classifier, parameter_count, pool
@@ -148,7 +148,9 @@ for name, shape in {
 }.items():
     print(f"{name:32s}{list(shape)}")
 same = predict(run, "teacher_invariant", test[-1:])[0]
-print("as the library does it:", torch.allclose(by_hand, same, atol=1e-3))
+findings.check(
+    {"as the library does it": torch.allclose(by_hand, same, atol=1e-3)}
+)
 
 # %% [markdown]
 # Now all test videos and all five systems:
@@ -156,12 +158,8 @@ print("as the library does it:", torch.allclose(by_hand, same, atol=1e-3))
 # %% tags=["nbval-check-output"]
 p = {job.name: predict(run, job.name, test) for job in jobs}
 sums = torch.stack([q.sum(1) for q in p.values()])
-print(
-    "videos × classes:",
-    list(p["teacher_invariant"].shape),
-    "· rows sum to one:",
-    torch.allclose(sums, torch.ones_like(sums)),
-)
+print("videos × classes:", list(p["teacher_invariant"].shape))
+findings.check({"rows sum to one": torch.allclose(sums, torch.ones_like(sums))})
 
 
 # %%
@@ -228,6 +226,16 @@ print(
 print(
     f"a perfect choice between the two teachers would reach {100 * either.mean():.1f} %"
 )
+hits = {name: (q.argmax(1) == truth).numpy() for name, q in p.items()}
+findings.shown(
+    findings.premise(right["invariant"], right["distinctive"]),
+    findings.compared(
+        "labels after pretraining",
+        "labels alone",
+        hits["supervised_ssl"],
+        hits["supervised_scratch"],
+    ),
+)
 
 # %% [markdown]
 # The last number is the ceiling for choosing a teacher per video.  The question of the next chapter
@@ -272,7 +280,7 @@ for stage, hits in {"frozen": frozen, "finetuned": right}.items():
 # small third column.  In the StickActions study of chapter 9, a teacher from an unrelated pretext
 # task kept more of its own opinion than $f_D$ did; on UCF101 it did not.
 
-# %%
+# %% tags=["hide-input"]
 card = load_classifier(run, "teacher_invariant")
 run.save_metrics(
     {

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Whom to believe: temporal similarity
+# # 5. Whom to believe: temporal similarity
 #
 # *You will learn*
 #
@@ -22,7 +22,7 @@ import tblib
 run = tblib.start(globals(), chapter=5)
 earlier = run.metrics(4)  # chapter 4 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -32,7 +32,7 @@ from IPython.display import Code
 from sklearn.metrics import roc_auc_score
 
 from tblib.engine import evaluate
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 from tblib.methods import reweight
 from tblib.run.features import features
 from tblib.run.models import predict
@@ -204,6 +204,19 @@ for question, value in answers.items():
 print(
     f"({one_right.sum()} of {len(unlabelled)} videos have exactly one teacher right)"
 )
+alone = right["invariant"][one_right]
+counts = [
+    (persistent[pool_rows].sum(), (~persistent[pool_rows]).sum()),
+    (alone.sum(), (~alone).sum()),
+]
+findings.shown(
+    *(
+        findings.ranking(question, value, int(a), int(b))
+        for (question, value), (a, b) in zip(
+            answers.items(), counts, strict=True
+        )
+    )
+)
 
 # %% [markdown]
 # The two questions are not the same, and that was the lesson of this chapter for us.  On StickActions
@@ -252,13 +265,25 @@ pd.Series(mixed, name="top-1 of the mixed teachers, %").round(1).to_frame()
 
 # %% tags=["nbval-check-output"]
 ones = torch.ones(len(test))
-print(
-    "s = 1 is the invariant teacher:",
-    torch.equal(reweight.mix(p_inv, p_dist, ones), p_inv),
+edge = torch.equal(reweight.mix(p_inv, p_dist, ones), p_inv)
+inside = all(bool(((v >= 0) & (v <= 1)).all()) for v in scores.values())
+findings.check(
+    {"s = 1 is the invariant teacher": edge, "all scores in [0, 1]": inside}
 )
-print(
-    "all scores in [0, 1]:",
-    all(bool(((v >= 0) & (v <= 1)).all()) for v in scores.values()),
+
+# %%
+said = {"invariant teacher": p_inv, "distinctive teacher": p_dist}
+for kind in ("reweighted", "average"):
+    said[kind] = reweight.mix(p_inv, p_dist, scores[kind][test])
+correct = {k: (q.argmax(1) == labels[test]).numpy() for k, q in said.items()}
+better = max(list(correct)[:2], key=lambda k: correct[k].mean())
+findings.shown(
+    *(
+        findings.compared(
+            "Weighted mixture", other, correct["reweighted"], correct[other]
+        )
+        for other in (better, "average")
+    )
 )
 
 # %% [markdown]

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # The student
+# # 6. The student
 #
 # *You will learn*
 #
@@ -21,7 +21,7 @@ import tblib
 run = tblib.start(globals(), chapter=6)
 earlier = run.metrics(5)  # chapter 5 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -32,7 +32,7 @@ from IPython.display import Code, display
 from tblib import stats
 from tblib.data.loader import ClipSamples, loader, to_device
 from tblib.engine import evaluate
-from tblib.lesson import plot
+from tblib.lesson import findings, plot
 from tblib.methods import reweight, semi
 from tblib.run.jobs import run_jobs
 from tblib.run.models import (
@@ -112,10 +112,8 @@ plot.small(fig, 256)  # fewer colours keep the notebook small
 # %% tags=["nbval-check-output"]
 s = scores(run, "reweighted").to(run.device)[unlabelled.row][:, None]
 by_hand = s * p_inv + (1 - s) * p_dist
-print(
-    "same target:",
-    torch.allclose(method.target(unlabelled.clips[0], unlabelled.row), by_hand),
-)
+target = method.target(unlabelled.clips[0], unlabelled.row)
+findings.check({"same target": torch.allclose(target, by_hand)})
 
 # %% [markdown]
 # Teachers are frozen in every sense: no gradient, and their batch norm keeps its statistics even
@@ -133,13 +131,12 @@ same = all(
 )
 no_gradient = all(p.grad is None for p in method.teachers.parameters())
 learning = all(p.grad is not None for p in method.learner.parameters())
-print(
-    "teachers unchanged:",
-    same,
-    "· without gradient:",
-    no_gradient,
-    "· the student has one:",
-    learning,
+findings.check(
+    {
+        "teachers unchanged": same,
+        "without gradient": no_gradient,
+        "the student has one": learning,
+    }
 )
 
 # %% [markdown]
@@ -174,7 +171,9 @@ pd.DataFrame(rows, columns).T.round(3)
 
 # %% tags=["nbval-check-output"]
 total = sum(w * out[k] for k, w in weight.items())
-print("the terms add up to the loss:", torch.allclose(total, out["loss"]))
+findings.check(
+    {"the terms add up to the loss": torch.allclose(total, out["loss"])}
+)
 for name, t in {"q [B, K]": q, "p_T [B, K]": p_mix, "loss []": total}.items():
     print(f"{name:12s}{list(t.shape)}")
 
@@ -282,6 +281,16 @@ pd.crosstab(
     pd.Series(np.where(target, "mixture right", "mixture wrong"), name=""),
 )
 
+# %%
+teachers = ["teacher_invariant", "teacher_distinctive"]
+best = max(teachers, key=lambda name: right[name].mean())
+findings.shown(
+    *(
+        findings.compared("Student", name, mine, right[name])
+        for name in (best, "mixed teachers", "supervised_ssl")
+    )
+)
+
 # %% [markdown]
 # The two off-diagonal counts are what the student lost and what it gained.  If both are small, the
 # student is a copy, and whatever the teachers get wrong together it gets wrong too.  This is why a
@@ -326,7 +335,7 @@ for i in surest[: min(3, int(wrong.sum()))].tolist():
     video = np.asarray(run.pool.cache[test[i]])
     display(plot.frame_strip(video, title=title))
 
-# %%
+# %% tags=["hide-input"]
 o = c.student
 run.save_metrics(
     {

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Ablations and controls
+# # 7. Ablations and controls
 #
 # *You will learn*
 #
@@ -22,7 +22,7 @@ import tblib
 run = tblib.start(globals(), chapter=7)
 student = run.metrics(6)  # chapter 6 must have been run here
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -31,7 +31,7 @@ import torch
 from IPython.display import Code
 
 from tblib import stats
-from tblib.lesson import paper, plot
+from tblib.lesson import findings, paper, plot
 from tblib.methods import reweight
 from tblib.run.jobs import run_jobs
 from tblib.run.models import predict, scores, student_job
@@ -189,6 +189,18 @@ plot.accuracy_bars(table, {"chance": 100 / len(classes)})
 # %%
 table.drop(columns=["group", "low", "high"]).round(3)
 
+# %%
+wanted = ["invariant_only", "distinctive_only", "average", "shuffled"]
+others = [name for name in wanted if name in right] + ["labelled only, SSL"]
+findings.shown(
+    *(
+        findings.compared(
+            "The full method", name, right["reweighted"], right[name]
+        )
+        for name in others
+    )
+)
+
 # %% [markdown]
 # ### How to read it
 #
@@ -269,7 +281,7 @@ budget
 # TimeBalance pretrains three networks where `labelled only, SSL` pretrains one.  Published tables
 # seldom count this.
 
-# %%
+# %% tags=["hide-input"]
 run.save_metrics(
     {
         "accuracy": table.set_index("system").round(4).to_dict("index"),

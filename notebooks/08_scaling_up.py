@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Scaling up
+# # 8. Scaling up
 #
 # *You will learn*
 #
@@ -23,7 +23,7 @@ import tblib
 
 run = tblib.start(globals(), chapter=8)
 
-# %%
+# %% tags=["hide-input"]
 import itertools
 import os
 import shutil
@@ -50,7 +50,7 @@ from tblib.data.video import decode
 from tblib.engine import checkpoint, hardware
 from tblib.engine.loop import read_log
 from tblib.files import read_json, write_json
-from tblib.lesson import plot, timing
+from tblib.lesson import findings, plot, timing
 from tblib.lesson.chapters import ROOT
 from tblib.methods import losses, pretrain
 from tblib.methods.job import Job
@@ -217,7 +217,7 @@ torch.manual_seed(1)
 z = normalize(torch.randn(2, 16, 128), dim=-1).requires_grad_()
 v = normalize(torch.randn(2, 16, 4, 128), dim=-1).requires_grad_()
 whole = losses.instance_contrast(z, v, 0.1)
-print("same loss:", torch.allclose(by_pairs(z, v), whole))
+findings.check({"same loss": torch.allclose(by_pairs(z, v), whole)})
 
 # %% [markdown]
 # **No gradients where nothing learns.**  Teachers are frozen.  A loss that is not told so sends
@@ -425,7 +425,7 @@ two = train_pair("two", "torchrun --standalone --nproc-per-node=2")
 pd.DataFrame({"one process": one, "two processes": two}).round(5)
 
 # %% tags=["nbval-check-output"]
-print("first loss the same:", np.isclose(one[0], two[0], rtol=1e-4))
+findings.check({"first loss the same": np.isclose(one[0], two[0], rtol=1e-4)})
 
 # %% [markdown]
 # The first loss agrees to six digits.  Then the two drift apart: sums are taken in another
@@ -466,7 +466,7 @@ while process.poll() is None and not read_log(log):
 process.send_signal(signal.SIGTERM)
 print("exit code", process.wait())
 saved = checkpoint.latest_state(stopped.folder("model"))["step"]
-print("saved in the middle:", 0 < saved < job.steps)
+findings.check({"saved in the middle": 0 < saved < job.steps})
 
 # %% [markdown]
 # 75 is the exit code for *try again later*.  The same command goes on from the saved step.
@@ -488,7 +488,7 @@ first, second = (
     for place in (undisturbed, stopped)
 )
 equal = all(torch.equal(first[name], second[name]) for name in first)
-print("weights the same, bit for bit:", equal)
+findings.check({"weights the same, bit for bit": equal})
 
 # %% [markdown]
 # Slurm does the same with `--signal=TERM@120`: two minutes before the limit.  Snakemake
@@ -528,7 +528,7 @@ print(plan(ucf101, run.dir / "scaling" / "ucf101", tflops=rate))
 #
 # The first two take `UCF101_ROOT` from the environment.  Each line can be interrupted and given again.
 
-# %%
+# %% tags=["hide-input"]
 table_rows = [
     [what, *(round(number, 1) for number in gain)]
     for what, gain in [*list(loading.items())[1:], *computing.items()]

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # The claim, tested
+# # 9. The claim, tested
 #
 # *You will learn* how to turn the claim of a paper into statements that can fail, how to test them
 # over several seeds, and where in the chain from an idea to a gain in accuracy a method holds or
@@ -18,7 +18,7 @@ import tblib
 
 run = tblib.start(globals(), chapter=9)
 
-# %%
+# %% tags=["hide-input"]
 import re
 
 import numpy as np
@@ -830,7 +830,7 @@ kept = {
 }
 NOTE = "± half the 95 % interval over seeds; p: paired, uncorrected, against the reference."
 
-# %%
+# %% tags=["hide-input"]
 run.save_metrics(
     {
         study.name: {
