@@ -59,9 +59,18 @@ def test_parameters_come_first_and_are_validated_next(source):
 @each
 def test_cells_are_short_and_code_comes_after_words(source):
     notebook = read(source)
-    assert notebook.cells[0].source.startswith("# ")
+    assert notebook.cells[0].source.startswith(f"# {int(source.name[:2])}. ")
     long = [c.source.splitlines()[0] for c in code_cells(notebook) if c.source.count("\n") >= 30]
     assert long == []
+
+
+@each
+def test_plumbing_is_folded_on_the_page(source):
+    """Imports and what is saved teach nothing; a reader opens them with a click."""
+    _, _, imports, *rest = code_cells(read(source))
+    saving = [cell for cell in rest if cell.source.startswith("run.save_metrics(")]
+    assert imports.source.startswith(("import ", "from "))
+    assert all(tagged(cell, "hide-input") for cell in [imports, *saving])
 
 
 @each
