@@ -23,12 +23,10 @@ import tblib
 run = tblib.start(globals(), chapter=1)
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 
 from tblib.data import stickactions
 from tblib.data.augment import Augment, resize
@@ -36,6 +34,7 @@ from tblib.data.clips import SparseDense, UniformClips
 from tblib.data.loader import ClipSamples, Stream, loader, to_device
 from tblib.data.video import decode
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 
 plot.use_book_style()
 
@@ -223,7 +222,7 @@ plot.clip_timeline(len(pool.cache[row]), index[0], index[2 : 2 + views.slots])
 # every clip is wanted in two views:
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(SparseDense.indices), language="python")
+listing(SparseDense.indices)
 
 # %% [markdown]
 # `mirror`, inside `clip`, is for videos that are too short: they are played back and forth.

@@ -24,17 +24,16 @@ run = tblib.start(globals(), chapter=2)
 earlier = run.metrics(1)  # chapter 1 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
 import math
 
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
 
 from tblib.data.loader import ClipSamples, loader, to_device
 from tblib.engine import evaluate
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 from tblib.methods import losses, reweight
 from tblib.methods.job import Job
 from tblib.methods.pretrain import METHODS
@@ -86,7 +85,9 @@ plot.contrast_roles(videos=3, slots=c.pretrain.slots)
 # twice.
 
 # %%
-method = build_method(run, Job("ssl_joint", "joint", c.pretrain.steps_joint, seed))
+method = build_method(
+    run, Job("ssl_joint", "joint", c.pretrain.steps_joint, seed)
+)
 stream = method.streams()["videos"]
 samples = ClipSamples(run.pool.cache, run.pool.labels, stream, seed)
 batch = to_device(
@@ -144,12 +145,7 @@ pd.DataFrame(contest, index=times[1:]).round(3)
 # NT-Xent it is made of:
 
 # %% tags=["remove-input"]
-Code(
-    inspect.getsource(losses.nt_xent)
-    + "\n\n"
-    + inspect.getsource(losses.local_local),
-    language="python",
-)
+listing(losses.nt_xent, losses.local_local)
 
 # %% [markdown]
 # Fast code is easy to get wrong, so here is the same loss as its definition says it, with loops:
@@ -318,7 +314,7 @@ findings.shown(
         "The local–local loss of f_D", ends["ssl_distinctive"].ll, nothing[0]
     ),
     findings.plateau(
-        "The instance loss of f_I, per term",
+        "One term of the instance loss of f_I",
         ends["ssl_invariant"].ic / terms,
         nothing[1],
     ),
@@ -350,12 +346,7 @@ findings.shown(
 # a batch into named losses.  The three methods of this chapter differ in one line each.
 
 # %% tags=["remove-input"]
-Code(
-    inspect.getsource(TemporalContrast)
-    + "\n\n"
-    + inspect.getsource(METHODS["distinctive"]),
-    language="python",
-)
+listing(TemporalContrast, METHODS["distinctive"])
 
 # %% tags=["hide-input"]
 run.save_metrics(

@@ -23,17 +23,16 @@ run = tblib.start(globals(), chapter=3)
 earlier = run.metrics(2)  # chapter 2 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 from scipy.stats import spearmanr
 from sklearn.decomposition import PCA
 
 from tblib.engine import evaluate
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 from tblib.methods import reweight
 from tblib.run.features import features
 
@@ -95,7 +94,7 @@ plot.clip_paths({kind: map_of(pool) for kind, (_, pool) in clips.items()})
 # The feature of a video is the mean over its clips:
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(evaluate.linear_probe), language="python")
+listing(evaluate.linear_probe)
 
 # %%
 guess = {
@@ -189,12 +188,7 @@ findings.shown(
 # high similarity, a path a low one.
 
 # %% tags=["remove-input"]
-Code(
-    inspect.getsource(reweight.similarity_matrix)
-    + "\n\n"
-    + inspect.getsource(reweight.raw_similarity),
-    language="python",
-)
+listing(reweight.similarity_matrix, reweight.raw_similarity)
 
 # %% tags=["nbval-check-output"]
 one = clips["distinctive"][1][:1]

@@ -23,12 +23,9 @@ run = tblib.start(globals(), chapter=4)
 earlier = run.metrics(2)  # chapter 2 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
 
 from tblib import stats
 from tblib.data.augment import centre_crop
@@ -36,6 +33,7 @@ from tblib.data.clips import UniformClips
 from tblib.data.loader import to_input
 from tblib.engine import evaluate
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 from tblib.methods import semi
 from tblib.methods.job import Job
 from tblib.models import Classifier, parameter_count, pool
@@ -76,12 +74,7 @@ plot.contact_sheet({f"clip {k + 1}": cut[k] for k in shown})
 # just the last layer.  The network and the training step in full:
 
 # %% tags=["remove-input"]
-Code(
-    inspect.getsource(Classifier)
-    + "\n\n"
-    + inspect.getsource(semi.Supervised.forward),
-    language="python",
-)
+listing(Classifier, semi.Supervised.forward)
 
 # %%
 o = c.finetune

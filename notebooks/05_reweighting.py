@@ -23,16 +23,14 @@ run = tblib.start(globals(), chapter=5)
 earlier = run.metrics(4)  # chapter 4 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
 from sklearn.metrics import roc_auc_score
 
 from tblib.engine import evaluate
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 from tblib.methods import reweight
 from tblib.run.features import features
 from tblib.run.models import predict
@@ -110,17 +108,7 @@ plot.similarity_pair(described(order[-1]), described(order[0]))
 # In code these are three short functions:
 
 # %% tags=["remove-input"]
-Code(
-    "\n\n".join(
-        inspect.getsource(f)
-        for f in (
-            reweight.similarity_matrix,
-            reweight.raw_similarity,
-            reweight.mix,
-        )
-    ),
-    language="python",
-)
+listing(reweight.similarity_matrix, reweight.raw_similarity, reweight.mix)
 
 # %%
 shapes = {

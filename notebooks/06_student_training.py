@@ -22,17 +22,16 @@ run = tblib.start(globals(), chapter=6)
 earlier = run.metrics(5)  # chapter 5 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code, display
+from IPython.display import display
 
 from tblib import stats
 from tblib.data.loader import ClipSamples, loader, to_device
 from tblib.engine import evaluate
 from tblib.lesson import findings, plot
+from tblib.lesson.listing import listing
 from tblib.methods import reweight, semi
 from tblib.run.jobs import run_jobs
 from tblib.run.models import (
@@ -147,7 +146,7 @@ findings.check(
 # classes. We sum, so that the weights mean the same for any number of classes.  The whole step:
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(semi.TimeBalance.forward), language="python")
+listing(semi.TimeBalance.forward)
 
 # %% [markdown]
 # The three terms add up to the loss.  How strongly does each pull at the last layer?  The norm of its

@@ -23,15 +23,13 @@ run = tblib.start(globals(), chapter=7)
 student = run.metrics(6)  # chapter 6 must have been run here
 
 # %% tags=["hide-input"]
-import inspect
-
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Code
 
 from tblib import stats
 from tblib.lesson import findings, paper, plot
+from tblib.lesson.listing import listing
 from tblib.methods import reweight
 from tblib.run.jobs import run_jobs
 from tblib.run.models import predict, scores, student_job
@@ -92,7 +90,7 @@ pd.Series(
 # code is as short as that:
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(reweight.controls), language="python")
+listing(reweight.controls)
 
 # %% [markdown]
 # What a few training videos get, from the highest to the lowest score:
@@ -148,7 +146,7 @@ plot.training_curves(
 # group are not, so the true p is larger.  This is McNemar's exact test:
 
 # %% tags=["remove-input"]
-Code(inspect.getsource(stats.mcnemar), language="python")
+listing(stats.mcnemar)
 
 # %%
 p = {
@@ -282,6 +280,7 @@ budget
 # seldom count this.
 
 # %% tags=["hide-input"]
+rounded = table.round({"top1": 1, "low": 1, "high": 1, "p": 3})
 run.save_metrics(
     {
         "accuracy": table.set_index("system").round(4).to_dict("index"),
@@ -299,14 +298,8 @@ run.save_metrics(
                 "p against the full method",
             ],
             "rows": [
-                [
-                    r.system,
-                    round(r.top1, 1),
-                    round(r.low, 1),
-                    round(r.high, 1),
-                    round(r.p, 3),
-                ]
-                for r in table.itertuples()
+                [r.system, r.top1, r.low, r.high, r.p]
+                for r in rounded.itertuples()
             ],
             "note": f"{len(test)} test videos, in groups; one seed ({c.seed}); p: McNemar's exact test.",
         },

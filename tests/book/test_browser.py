@@ -22,7 +22,7 @@ LOOK = r"""
   for (const image of article.querySelectorAll("img")) {
     const name = image.src.split("/").pop();
     if (!image.complete || !image.naturalWidth) wrong.push(`${name} is not shown`);
-    if (!image.alt.trim()) wrong.push(`${name} has no words`);
+    if (image.alt.trim().split(/\s+/).length < 4) wrong.push(`${name} has no words`);
     const look = getComputedStyle(image); // the theme gives pictures a frame on dark pages
     const width = image.clientWidth - parseFloat(look.paddingLeft) - parseFloat(look.paddingRight);
     if (!image.clientWidth || name.endsWith(".svg")) continue;
@@ -327,6 +327,34 @@ def test_no_table_leaves_the_paper(html, browser, name):
     found, tables = tab.evaluate(outside), tab.locator("article table").count()
     tab.close()
     assert tables > 3 and found == []
+
+
+CUT = """() => {
+  const edge = document.querySelector("article").getBoundingClientRect().right + 1;
+  const kinds = "article :is(pre, table, img, mjx-container)";
+  const wrong = [...document.querySelectorAll(kinds)].filter(
+    (node) => node.getClientRects().length && (node.getBoundingClientRect().right > edge
+      || (node.matches("pre") && node.scrollWidth > node.clientWidth + 1)));
+  return wrong.map((node) => node.tagName + " " + (node.innerText || "").slice(0, 60));
+}"""
+
+
+@pytest.mark.parametrize("name", ["notebooks/02_ssl_pretraining", "notebooks/07_ablations"])
+def test_a_page_printed_from_the_browser_is_not_cut(html, browser, name):
+    """With the page's own print style alone; what is closed opens, and closes again."""
+    tab = browser.new_page(viewport={"width": pdf.ROOM, "height": 1000})
+    tab.set_default_timeout(WAIT)
+    tab.goto((html / f"{name}.html").as_uri())
+    chromium.settle(tab)
+    closed = tab.locator("article details:not([open])").count()
+    tab.emulate_media(media="print")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert closed > 5 and tab.locator("article details:not([open])").count() == 0
+    found, blocks = tab.evaluate(CUT), tab.locator("article pre").count()
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.locator("article details:not([open])").count() == closed
+    tab.close()
+    assert blocks > 10 and found == []
 
 
 def test_references_of_the_printed_book_lead_to_its_own_pages(html):

@@ -132,14 +132,46 @@ def test_the_results_page_opens_studies_of_the_chapters_not_those_made_for_a_sta
     assert set(reading.recorded()) - covered == {"laptop-study", "ucf101-study"}
 
 
-def test_images_have_words(soups):
-    bare = [
-        str(node)[:120]
-        for soup in soups.values()
-        for node in soup.select("article img")
-        if not node.get("alt")
-    ]
-    assert bare == []
+def test_pictures_say_what_they_show(html, soups):
+    """A file's name is no description; chapters have dozens of figures, each with its own words."""
+    for path, soup in soups.items():
+        said = [node.get("alt", "") for node in soup.select("article img")]
+        short = [
+            words for words in said if len(words.split()) < 4 or re.search(r"\.(png|svg)", words)
+        ]
+        assert short == [], path.relative_to(html)
+    chapters = [p for p in soups if p.parent.name == "notebooks"]
+    said = {node["alt"] for p in chapters for node in soups[p].select("article img")}
+    assert len(said) > 40, "not one sentence for all"
+
+
+def test_tables_are_named_and_their_headers_have_a_direction(html, soups):
+    for path in soups:
+        if path.parent.name in ("notebooks", "book"):
+            for table in soups[path].select("article table"):
+                assert table.caption and table.caption.get_text(strip=True), path
+                assert all(cell.get("scope") in ("col", "row") for cell in table.find_all("th"))
+
+
+def test_a_page_says_what_it_is(html, soups):
+    """To a search engine, to who shows a link to it, and in a tab."""
+    for path in soups:
+        if path.parent.name not in ("notebooks", "book"):
+            continue
+        head = soups[path].head
+        said = head.find("meta", attrs={"name": "description"})
+        assert said and len(said["content"]) > 40, path
+        assert head.find("meta", property="og:title")["content"] in head.title.get_text()
+        assert head.find("link", rel="icon"), path
+    first = soups[html / "index.html"]
+    assert first.html["lang"] == "en" and "TimeBalance" in first.title.get_text()
+
+
+def test_chapters_are_numbered_where_they_are_named(soups, html):
+    links = soups[html / "book" / "intro.html"].select("nav.bd-links a, article table a")
+    texts = [" ".join(a.get_text().split()) for a in links if "notebooks/" in a["href"]]
+    assert sorted({t[:2] for t in texts}) == [f"{n}." for n in range(1, 10)]
+    assert len(texts) == 18 and all(re.match(r"[1-9]\. \w", text) for text in texts)
 
 
 def cited() -> set[tuple[str, str]]:

@@ -19,7 +19,7 @@ ROLES = {"takes no part": "#E8E8E8", "positive": "#0072B2", "negative": "#E69F00
 
 @shows
 def contrast_roles(videos: int = 3, slots: int = 4) -> Figure:
-    """Show for every pair of local clips of a batch what the two teachers make of it.
+    """Show what the two teachers make of every pair of local clips of a batch.
 
     A row is a clip, a column another one; clips are sorted by video, then view, then time.  Left
     the local part of the invariant loss, right the local–local loss.

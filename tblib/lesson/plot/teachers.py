@@ -36,7 +36,7 @@ def per_class_difference(
     families: Mapping[str, str] | None = None,
     names: tuple[str, str] = ("invariant", "distinctive"),
 ) -> Figure:
-    """Show for which classes one teacher is better than the other, as in the paper's figure.
+    """Show classes for which one teacher is better than the other, as in the paper's figure.
 
     Args:
         acc_a, acc_b: accuracy per class `[K]` in [0, 1].
