@@ -7,6 +7,7 @@ import torch
 from smoke import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_twenty_lines_train_timebalance_on_anybodys_tensors(capsys):
     page = (ROOT / "book" / "hands-on.md").read_text()
