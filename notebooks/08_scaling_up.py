@@ -52,7 +52,7 @@ from tblib.engine.loop import read_log
 from tblib.files import read_json, write_json
 from tblib.lesson import findings, plot, timing
 from tblib.lesson.chapters import ROOT
-from tblib.methods import losses, pretrain
+from tblib.methods import losses, registry
 from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
 from tblib.plan import plan
@@ -88,7 +88,7 @@ small = run.config.model_copy(
 device = hardware.prepare(small.runtime)  # one thread of the CPU
 pool, rows = run.pool, run.pool.rows("train")
 torch.manual_seed(0)
-method = pretrain.Joint(small).train()
+method = registry.fresh("joint", small).train()
 optimiser = torch.optim.AdamW(method.learner.parameters(), fused=True)
 stream = method.streams()["videos"]
 samples = ClipSamples(pool.cache, pool.labels, stream, seed=0)
