@@ -62,8 +62,8 @@ def _axes(ax: Axes) -> Iterator[str]:
 
 def _bars(ax: Axes) -> Iterator[str]:
     """Name the bars of a horizontal chart with their lengths."""
-    names = {round(y, 3): text.get_text() for y, text in zip(
-        ax.get_yticks(), ax.get_yticklabels(), strict=True)}  # fmt: skip
+    # Panels that share their rows write the names once, so ticks may have no labels.
+    names = {round(label.get_position()[1], 3): label.get_text() for label in ax.get_yticklabels()}
     for bars in (c for c in ax.containers if isinstance(c, BarContainer)):
         for bar in bars:
             name = names.get(round(bar.get_y() + bar.get_height() / 2, 3), "")
