@@ -31,7 +31,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +52,14 @@ from tblib.engine.loop import read_log
 from tblib.files import read_json, write_json
 from tblib.lesson import findings, plot, timing
 from tblib.lesson.chapters import ROOT
-from tblib.methods import losses, registry
+from tblib.methods import losses
 from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
 from tblib.plan import plan
 from tblib.plan.videos import PUBLISHED
 from tblib.run.directory import open_run
 from tblib.run.jobs import run_jobs
+from tblib.run.models import build_method
 from tblib.settings.profiles import load_profile
 
 plot.use_book_style()
@@ -87,8 +88,8 @@ small = run.config.model_copy(
 )
 device = hardware.prepare(small.runtime)  # one thread of the CPU
 pool, rows = run.pool, run.pool.rows("train")
-torch.manual_seed(0)
-method = registry.fresh("joint", small).train()
+joint = Job("ssl_joint", "joint", steps=1, seed=0)
+method = build_method(replace(run, config=small), joint).train()
 optimiser = torch.optim.AdamW(method.learner.parameters(), fused=True)
 stream = method.streams()["videos"]
 samples = ClipSamples(pool.cache, pool.labels, stream, seed=0)

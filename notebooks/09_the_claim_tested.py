@@ -214,8 +214,9 @@ each(plane)
 # distinctive one leave it.  *Upwards* is knowledge of classes.  The axis says which features were
 # asked for times; older records mix two spaces.
 #
-# Both questions, put to each family.  A persistent video has no time to be known; finding it would
-# be a leak.
+# Both questions, put to each family.  A persistent video has no order that could be known.  What is
+# found there all the same is the place within its repeated movement, which a network learns in some
+# seeds ([design log](../book/design-log.md)); it is no leak, but it blurs what $s(v)$ measures.
 
 
 # %% tags=["nbval-check-output"]

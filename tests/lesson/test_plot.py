@@ -405,3 +405,10 @@ def test_two_systems_of_one_kind_are_told_apart():
     fig = plot.training_curves({"supervised a": table, "supervised b": table, "invariant": table})
     tints = [to_hex(line.get_color()) for line in fig.axes[0].lines]
     assert len(set(tints)) == 3 and to_hex(plot.COLOURS["invariant"]) in tints
+
+
+def test_a_training_keeps_its_colour_and_steps_are_whole():
+    assert plot.colour("joint", 0) == plot.colour("joint", 1)
+    history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0]})
+    ticks = plot.training_curves({"joint": history}).axes[0].get_xticks()
+    assert all(tick == round(tick) for tick in ticks)

@@ -31,6 +31,7 @@ _SYMBOLS = {"f_I": "invariant", "f_D": "distinctive", "f_S": "student"}
 _SPARE = ("#56B4E9", "#E69F00", "#7A5195", "#5F5F5F", "#A6761D", "#1B5E7D")
 _OWNERS = {  # pretext methods keep one of them, whichever methods a figure shows
     "both losses": "#56B4E9",
+    "joint": "#56B4E9",
     "cvrl": "#E69F00",
     "transformations": "#7A5195",
     "clip order": "#5F5F5F",

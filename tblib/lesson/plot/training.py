@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ...errors import DataError
 from .style import INK, colours, figure
@@ -45,6 +46,7 @@ def training_curves(
             textcoords="offset points", ha="right", fontsize=10,
         )  # fmt: skip
     ax.set(xlabel="optimiser step", ylabel=ylabel or y.replace("_", " "))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="y")
     ax.margins(x=0.02, y=0.08)
     fig.legend(loc="outside upper center", ncols=min(3, len(history)))
