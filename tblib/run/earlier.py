@@ -88,7 +88,9 @@ def _usable(donor: Path, here: dict[str, Any]) -> list[int]:
     """Return the chapters of a run whose results hold with other settings."""
     there = Profile.model_validate(read_json(donor / "config.json"))
     cards = {k: donor / "cards" / f"{k:02d}.json" for k in USES}
-    run = [k for k, card in cards.items() if card.is_file()]
+    left = {k: [card, donor / "metrics" / card.name] for k, card in cards.items()}
+    left[5].append(donor / "similarity.csv")
+    run = [k for k, files in left.items() if all(path.is_file() for path in files)]
     run = [k for k in run if read_json(cards[k])["config"] == there.digest()]
     return [k for k in run if not changed(here, there.model_dump(mode="json"), k)]
 

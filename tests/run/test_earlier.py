@@ -78,6 +78,13 @@ def test_results_that_are_out_of_date_are_not_taken_over(plain):
         tblib.start(parameters(pretrain__lr=1e-3), chapter=2)
 
 
+@pytest.mark.parametrize("lost", ["metrics/05.json", "similarity.csv"])
+def test_a_chapter_whose_files_are_not_whole_is_not_taken_over(plain, lost):
+    (plain.dir / lost).unlink()
+    with pytest.raises(MissingStage, match="needs chapters 5 with"):
+        tblib.start(parameters(student__lr=1e-4), chapter=6)
+
+
 def test_another_seed_is_another_run(plain):
     with pytest.raises(MissingStage, match="needs chapters 1 with.*seed: 0 there, 4 here"):
         tblib.start(parameters() | {"seed": 4}, chapter=2)
