@@ -202,13 +202,15 @@ def _data(options: argparse.Namespace) -> int:
 
 def _verify_root(options: argparse.Namespace) -> int:
     from .data import verify
+    from .files import resolved
     from .settings.profiles import data_home
 
     if options.action != "verify" or options.jobs < 1:
         raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
-    record = options.manifest or verify.place(options.root, data_home())
+    root = resolved(options.root)  # FFmpeg takes 12:30.mp4, without a folder, for an address
+    record = options.manifest or verify.place(root, data_home())
     text, bad = verify.summary(
-        verify.check(options.root, record, max(options.jobs, 2), options.renew)
+        verify.check(root, record, max(options.jobs, 2), options.renew)
     )
     print(f"{text}; manifest: {record}")
     return 1 if bad else 0

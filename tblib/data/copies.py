@@ -58,7 +58,8 @@ def without_copies(rows: list[dict], files: dict[str, str]) -> tuple[list[dict],
     dropped: dict[str, str] = {}
     for same in alike(of_file):
         # a video with a class stays rather than its copy without one
-        rank = {p: (not of_file[p]["class_name"], order[of_file[p]["video"]]) for p in same}
+        videos = {p: of_file[p]["video"] for p in same}
+        rank = {p: (not of_file[p]["class_name"], len(v), order[v]) for p, v in videos.items()}
         twins = sorted(same, key=rank.get)
         first, *others = [of_file[path] for path in twins]
         for other in others:

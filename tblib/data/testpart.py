@@ -45,4 +45,7 @@ def _refuse_single(rows: list[dict], groups: dict[str, Counter]) -> None:
         name = row["class_name"]
         if row["split"] is None and sum(name in inside for inside in groups.values()) < 2:
             what = "video" if row["group"] == row["video"] else "group"
-            raise DataError(f"class {name} has one {what} only, {row['at']}; two are needed.")
+            raise DataError(
+                f"class {name} has one {what} only, {row['at']}; two are needed (files of the same "
+                "content count once)."
+            )

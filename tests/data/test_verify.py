@@ -122,3 +122,13 @@ def test_info_counts_classes_splits_groups_and_labels(tiny_root, capsys):
     assert ["Walk", "6", "2", "4", "3"] in rows and ["all", "12", "4", "8", "6"] in rows
     assert main(["data", "info", *settings, "--set", "data.label_fraction=0.01"]) == 0
     assert "labels: a label fraction of 0.01 is less than" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["12:30:45.mp4", "file:x.mp4", "http:x.mp4", "a\rb.mp4", "-i.mp4"])
+def test_a_name_that_looks_like_an_address_is_a_file(tmp_path, monkeypatch, name, capsys):
+    write_video(tmp_path / "videos" / name, moving_frames(6))
+    monkeypatch.setenv("TB_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path / "videos")
+    for _ in range(2):
+        assert main(["data", "verify", "."]) == 0
+        assert "1 of 1 videos are good" in capsys.readouterr().out
