@@ -69,7 +69,7 @@ pdf: install  ## print the rendered book to _build/timebalance.pdf; needs Chromi
 	@$(PY) book/pdf.py
 
 lab: install  ## open the notebooks in JupyterLab; .py and .ipynb stay paired; PORT=… BROWSER=no
-	$(PY) -m jupyterlab notebooks $(if $(PORT),--port $(PORT)) \
+	@$(PY) workflow/lab.py $(if $(PORT),--port $(PORT)) \
 	  $(if $(filter no,$(BROWSER)),--no-browser)
 
 notebooks: install  ## regenerate every .ipynb from its .py, with the outputs of the smoke profile

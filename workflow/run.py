@@ -16,6 +16,7 @@ from pathlib import Path
 import beside  # noqa: F401 (refuses the code of another checkout, before it is imported)
 
 # isort: split
+from tblib.engine.hardware import name_this_user
 from tblib.errors import UserError
 from tblib.files import read_json, sha256, write_json
 from tblib.lesson.chapters import ROOT, chapters
@@ -104,6 +105,7 @@ def main(argv: list[str] | None = None) -> None:
             leave(folder, arguments.profile, profile)
             refresh_stamps(folder, profile)
         os.environ |= settled_environment()
+        name_this_user()
     except UserError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

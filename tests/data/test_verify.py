@@ -119,7 +119,9 @@ def test_info_counts_classes_splits_groups_and_labels(tiny_root, capsys):
     settings = [part for setting in chosen for part in ("--set", setting)]
     assert main(["data", "info", *settings]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["Walk", "6", "2", "4", "3"] in rows and ["all", "12", "4", "8", "6"] in rows
+    head = ["split", "train", "test", "groups", "labelled", "unlabelled", "spare"]
+    assert head in rows and ["Walk", "6", "2", "4", "3", "2", "1"] in rows
+    assert ["all", "12", "4", "8", "6", "4", "2"] in rows
     assert main(["data", "info", *settings, "--set", "data.label_fraction=0.01"]) == 0
     assert "labels: a label fraction of 0.01 is less than" in capsys.readouterr().out
 
