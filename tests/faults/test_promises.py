@@ -48,8 +48,8 @@ def test_every_fault_of_the_plan_is_proven_or_its_deviation_named():
 
 
 def test_every_promise_has_tests_that_inject_its_fault():
-    parts = re.split(r"^### (P\d)\. ", PAGE.partition("## What was measured")[0], flags=re.M)
-    assert parts[1::2] == [f"P{n}" for n in range(1, 9)]
+    parts = re.split(r"^### (P\d+)\. ", PAGE.partition("## What was measured")[0], flags=re.M)
+    assert parts[1::2] == [f"P{n}" for n in range(1, 12)]
     assert all("`tests/faults/" in text for text in parts[2::2])
 
 
@@ -111,7 +111,7 @@ def test_lists_of_tests_are_closed_counted_and_complete(promises):
     fence = re.compile(r"^:{5}\{dropdown\} ([^\n]+)\n(.*?)^:{5}$", re.M | re.S)
     closed = fence.findall(page)
     counts = [(t, text) for t, text in closed if t.startswith("The tests (")]
-    assert len(counts) == 8
+    assert len(counts) == 11
     for title, text in counts:
         assert title == f"The tests ({len(pattern.findall(text))})"
     assert pattern.findall(fence.sub("", page)) == [], "outside of what is closed"

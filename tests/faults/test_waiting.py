@@ -77,8 +77,8 @@ def test_every_tensor_of_a_batch_is_found():
 
 SCRIPT = """
 import sys
-sys.path[:0] = ["tests", "tests/engine"]
-from test_shared_memory import collate, take_all
+sys.path[:0] = ["tests", "tests/faults"]
+from test_waiting import collate, take_all
 try:
     print(take_all(2, collate))
 except Exception as error:
