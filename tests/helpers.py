@@ -12,7 +12,7 @@ from torch import nn
 
 from tblib.data.augment import Augment
 from tblib.data.clips import RandomClip
-from tblib.data.loader import Stream
+from tblib.data.loader import ClipSamples, Stream, loader, to_device
 from tblib.data.pool import Pool
 from tblib.methods import registry
 from tblib.methods.base import Method
@@ -112,6 +112,16 @@ def made(name: str, profile, classes: int = 2, rows: int = 8, seed: int = 0, **o
     job = Job(name, name, 1, 0, teachers=("inv", "dist"), score="s", options=options)
     given = Invented(profile, classes, rows)
     return registry.method(name).build(profile, classes, job, given)
+
+
+def batches_of(method: Method, pool: Pool, step: int = 0) -> dict:
+    """Return the batches that a method sees at a step, as in a training with seed 0."""
+    found = {}
+    for name, stream in method.streams().items():
+        samples = ClipSamples(pool.cache, pool.labels, stream, seed=0)
+        (batch,) = loader(samples, pool.rows(stream.pool), step, step + 1)
+        found[name] = to_device(batch, torch.device("cpu"))
+    return found
 
 
 class TinyMethod(Method):

@@ -9,6 +9,7 @@ apart from how it is applied: here by OpenCV, in `on_device` to a whole batch on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ class Augment:
     erase: float = 0.0
     flip: float = 0.5
     flicker: bool = False
+    shows: ClassVar[str] = "frames"  # what `pictures` returns, by name
 
     def __call__(self, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augment one clip.
@@ -51,7 +53,11 @@ class Augment:
         Returns:
             uint8 `[T, px, px, 3]`.
         """
-        return apply(self.draw(frames.shape, rng), frames, self.px)
+        return self.apply(self.draw(frames.shape, rng), frames)
+
+    def pictures(self, video: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Return what a clip shows of a video before it is cut: its frames `[T, h, w, 3]`."""
+        return video[index]
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Choice:
         """Draw everything that is random about one clip of `shape` `[T, h, w, 3]`."""
@@ -67,6 +73,10 @@ class Augment:
             box=draw_box(self.px, rng) if rng.random() < self.erase else None,
             flicker=flicker_matrices(rng, frames) if self.flicker else None,
         )
+
+    def apply(self, choice: Choice, frames: np.ndarray) -> np.ndarray:
+        """Apply what was drawn to a clip uint8 `[T, h, w, 3]`; return uint8 `[T, px, px, 3]`."""
+        return apply(choice, frames, self.px)
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,18 @@ def recolour(frames: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     t, h, w, _ = frames.shape
     flat = np.ascontiguousarray(frames).reshape(t * h, w, 3)
     return cv2.transform(flat, matrix).reshape(t, h, w, 3)
+
+
+def look_up(frames: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Replace every value of uint8 `[T, h, w, 3]` by that of a table, rounded and clipped.
+
+    Args:
+        table: `[256]`, or `[256, 3]` with a column for each channel.
+    """
+    t, h, w, _ = frames.shape
+    values = np.ascontiguousarray(table.round().clip(0, 255), np.uint8)
+    flat = np.ascontiguousarray(frames).reshape(t * h, w, 3)
+    return cv2.LUT(flat, values.reshape(1, 256, -1)).reshape(frames.shape)
 
 
 def colour_matrix(rng: np.random.Generator, strength: float) -> np.ndarray:

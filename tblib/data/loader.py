@@ -8,7 +8,7 @@ random state.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,7 +35,8 @@ class Stream:
         pool: `train` (all training videos), `labelled` or `unlabelled`.
         batch: B, videos per step.
         views: which frames of a video.
-        augment: how each of the V clips is augmented.
+        augment: how the clips are augmented: one for all, or one for each of the V views.
+        same_crop: whether later views have the crop and the mirror of the first.
         distinct: whether a batch may hold a video twice (contrastive losses must not).
         labels: whether the batch tells the classes of `known`, as the bound by all labels needs;
             those of `labelled` are always told, those of `unlabelled` never.
@@ -47,9 +48,10 @@ class Stream:
     pool: str
     batch: int
     views: Views
-    augment: Augment
+    augment: Augment | tuple[Augment, ...]
     distinct: bool = False
     labels: bool = False
+    same_crop: bool = False
 
     def __post_init__(self) -> None:
         if self.labels and self.pool not in ("labelled", "known"):
@@ -59,6 +61,24 @@ class Stream:
     def tells(self) -> bool:
         """Whether a batch holds labels; where it does not, each is `NO_LABEL`."""
         return self.labels or self.pool == "labelled"
+
+    def cut(self, video: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        """Cut and augment the views of one video: V clips uint8 `[T, px, px, 3]`."""
+        index = self.views.indices(len(video), rng)
+        each = isinstance(self.augment, tuple)
+        augments = self.augment if each else (self.augment,) * len(index)
+        seen: dict[tuple, np.ndarray] = {}  # flow is slow, and two views may show the same frames
+        clips, first = [], None
+        for view, augment in zip(index, augments, strict=True):
+            choice = augment.draw((len(view), *video.shape[1:]), rng)
+            first = first or choice
+            if self.same_crop:
+                choice = replace(choice, crop=first.crop, mirror=first.mirror)
+            key = (augment.shows, view.tobytes())
+            if key not in seen:
+                seen[key] = augment.pictures(video, view)
+            clips.append(augment.apply(choice, seen[key]))
+        return clips
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,9 @@ class ClipSamples(Dataset):
     """Cuts and augments the clips of one sample, addressed as (step, position, row).
 
     `leave_uncut` only draws the augmentation and leaves the pixels to `to_device`.
+
+    Raises:
+        ConfigError: pixels shall be left to a device that cannot augment as the stream asks.
     """
 
     def __init__(
@@ -138,6 +161,11 @@ class ClipSamples(Dataset):
         seed: int,
         leave_uncut: bool = False,
     ):
+        if leave_uncut and type(stream.augment) is not Augment:
+            raise ConfigError(
+                "runtime.augment: device cannot give each view an augmentation of its own, strong "
+                "or of motion, as this method asks for; set runtime.augment: loader."
+            )
         self.cache, self.labels, self.stream, self.seed = cache, labels, stream, seed
         self.leave_uncut = leave_uncut
 
@@ -145,12 +173,12 @@ class ClipSamples(Dataset):
         """Return clips uint8 `[V, T, H, W, 3]` or what they are cut from, label, row."""
         step, position, row = address
         rng = seeded("clips", self.seed, step, position)
-        video, augment = self.cache[row], self.stream.augment
-        index = self.stream.views.indices(len(video), rng)
+        video = self.cache[row]
         if self.leave_uncut:
-            clips = uncut(video, index, augment, rng)
+            index = self.stream.views.indices(len(video), rng)
+            clips = uncut(video, index, self.stream.augment, rng)
         else:
-            views = [augment(video[view], rng) for view in index]
+            views = self.stream.cut(video, rng)
             clips = np.stack(views) if len(views) > 1 else views[0][None]  # one is not copied
         label = int(self.labels[row]) if self.stream.tells else NO_LABEL
         return clips, label, int(row)

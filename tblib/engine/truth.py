@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.loader import Batch
+from .distributed import gather
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Guesses:
 
     Attributes:
         stream: name of the stream.
-        label: classes `[B]`.
+        label: classes `[B]`, of the whole batch, as gathered from all processes.
         used: which of them the loss uses, booleans `[B]`.
     """
 
@@ -43,7 +44,7 @@ def with_truth(
     found = {name: value for name, value in values.items() if not isinstance(value, Guesses)}
     for name, guess in values.items():
         if isinstance(guess, Guesses):
-            rows = batches[guess.stream].row.cpu().numpy()
+            rows = gather(batches[guess.stream].row).cpu().numpy()
             right = guess.label.cpu() == torch.from_numpy(truth[rows])
             used = guess.used.cpu()
             found[f"{name}_used"] = used.float().mean()

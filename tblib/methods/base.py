@@ -10,7 +10,11 @@ from torch import Tensor, nn
 from ..data.augment import Augment
 from ..data.clips import RandomClip
 from ..data.loader import Stream
+from ..data.strong import Strong
+from ..data.tempo import SameTime
+from ..models import Classifier
 from ..settings.config import Profile
+from .ema import Average
 from .job import Given, Job
 
 
@@ -107,15 +111,95 @@ class Sampling:
         own = {"crop_min": self.crop_min, "jitter": self.jitter, "erase": self.erase}
         return Augment(self.px, **own | changes)
 
+    def strong(self, **changes: Any) -> Strong:
+        """Return RandAugment and cutout after the same crops; `changes` replace its values."""
+        return Strong(self.px, **{"crop_min": self.crop_min, "jitter": 0.0} | changes)
+
     def stream(self, pool: str, batch: int, labels: bool = False) -> Stream:
         """Ask for one random, weakly augmented clip of each video of a batch."""
         views = RandomClip(self.frames, self.stride)
         return Stream(pool, batch, views, self.augment(), labels=labels)
 
+    def looks(self, pool: str, batch: int, *augments: Augment, same_crop: bool = False) -> Stream:
+        """Ask for one random clip of each video, once in every augmentation."""
+        views = SameTime(self.frames, self.stride, len(augments))
+        return Stream(pool, batch, views, augments, same_crop=same_crop)
+
 
 WEAK = Sampling()  # of classifiers
 PRETRAINING = Sampling(crop_min=0.5, jitter=0.5, erase=0.5)
 WITHOUT_BOX = Sampling(crop_min=0.5, jitter=0.5, erase=0.0)
+
+
+class SemiSupervised(Method):
+    """Base of systems with labelled and unlabelled clips: section `student` of a profile.
+
+    Labelled clips are those of `supervised`, so that each system with a weight of 0 is that one.
+
+    Args:
+        learner: maps clips `[B, 3, T, H, W]` to logits `[B, K]`.
+        batch: labelled and unlabelled videos of a step.
+        sampling: how their clips are cut and weakly augmented.
+        decay: of the average of the learner's weights, see `ema.decay_at`, which is kept in its
+            place; None for no average.
+
+    Attributes:
+        clips_each: how many clips of a labelled and of an unlabelled video a step sees.
+    """
+
+    sections = ("student", "finetune")
+    clips_each = (1, 1)
+
+    def __init__(
+        self,
+        learner: nn.Module,
+        batch: tuple[int, int] = (16, 16),
+        sampling: Sampling = WEAK,
+        decay: float | None = None,
+    ):
+        super().__init__()
+        self.learner, self.batch, self.sampling = learner, batch, sampling
+        self.average = None if decay is None else Average(self.classifier, decay)
+
+    @classmethod
+    def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> SemiSupervised:
+        """Make the method that a job describes."""
+        o, sampling = profile.student, Sampling.of(profile.finetune, profile)
+        batch = (o.batch_labelled, o.batch_unlabelled)
+        learner = Classifier(given.network(), classes)
+        return cls(learner, batch, sampling, **dict(job.options))
+
+    @classmethod
+    def clips_per_step(cls, profile: Profile) -> int:
+        """Labelled and unlabelled clips of a step, each view counted."""
+        labelled, unlabelled = cls.clips_each
+        o = profile.student
+        return labelled * o.batch_labelled + unlabelled * o.batch_unlabelled
+
+    def streams(self) -> dict[str, Stream]:
+        """Ask for one random clip of labelled and of unlabelled videos, weakly augmented."""
+        pools = zip(("labelled", "unlabelled"), self.batch, strict=True)
+        return {pool: self.sampling.stream(pool, size) for pool, size in pools}
+
+    def begin(self, step: int, steps: int) -> None:
+        """Prepare the average for the step."""
+        if self.average is not None:
+            self.average.begin(step, steps)
+
+    def after(self, step: int) -> None:
+        """Let the average follow."""
+        if self.average is not None:
+            self.average.follow(self.classifier)
+
+    @property
+    def classifier(self) -> nn.Module:
+        """The trained network that is kept, or whose average is."""
+        return self.learner
+
+    @property
+    def kept(self) -> nn.Module:
+        """The average, if there is one, else the classifier."""
+        return self.classifier if self.average is None else self.average.network
 
 
 def frozen(networks: tuple[nn.Module, ...]) -> nn.ModuleList:

@@ -17,16 +17,18 @@ from .base import resolve_precision as resolve_precision
 from .heads import Classifier as Classifier
 from .heads import ProjectionHead as ProjectionHead
 from .heads import check_slots as check_slots
+from .heads import dropout_passes as dropout_passes
 from .heads import parameter_count as parameter_count
 from .heads import pool as pool
 from .heads import time_slots as time_slots
 from .resnets import R3D18, TSMR18, R2Plus1D34
 from .slow import SlowFastR50, SlowR50
-from .tiny import TinyR3D
+from .tiny import HalfTinyR3D, TinyR3D
 from .weights import load_torchvision
 
 BACKBONES = {
     "tiny_r3d": TinyR3D,
+    "tiny_r3d_half": HalfTinyR3D,
     "r3d_18": R3D18,
     "slow_r50": SlowR50,
     "r2plus1d_34": R2Plus1D34,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
@@ -61,11 +62,12 @@ class ProjectionHead(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Backbone, average over time and space, one linear layer."""
+    """Backbone, average over time and space, dropout of none unless asked, one linear layer."""
 
-    def __init__(self, net: nn.Module, classes: int):
+    def __init__(self, net: nn.Module, classes: int, dropout: float = 0.0):
         super().__init__()
         self.backbone = net
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(net.dim, classes)
 
     def extra_repr(self) -> str:
@@ -74,7 +76,30 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map clips `[N, 3, T, H, W]` to logits `[N, K]`."""
-        return self.head(pool(self.backbone(x)))
+        return self.head(self.dropout(pool(self.backbone(x))))
+
+
+@torch.no_grad()
+def dropout_passes(model: Classifier, x: Tensor, passes: int) -> Tensor:
+    """Classify clips several times, each time without another part of their features.
+
+    Monte Carlo dropout.  Only dropout is as in training: batch norm keeps its running statistics
+    and does not count the clips; as dropout comes last, the backbone passes once.
+
+    Args:
+        x: clips `[N, 3, T, H, W]`.
+
+    Returns:
+        Logits `[passes, N, K]`.
+
+    Source: Gal and Ghahramani, ICML 2016.
+    """
+    training = model.training
+    features = pool(model.eval().backbone(x))
+    model.dropout.train()
+    logits = torch.stack([model.head(model.dropout(features)) for _ in range(passes)])
+    model.train(training)
+    return logits
 
 
 def parameter_count(module: nn.Module) -> int:

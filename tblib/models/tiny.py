@@ -41,21 +41,29 @@ class TinyR3D(Backbone):
     is what small networks lose first, so full 3×3×3 filters are kept for the last two stages.
     """
 
-    dim = 128
+    width = 16
     time_stride = 2
 
     def __init__(self):
         super().__init__()
+        w = self.width
+        self.dim = 8 * w
         self.stem = nn.Sequential(
-            conv(3, 16, (3, 3, 3), (1, 2, 2)), nn.BatchNorm3d(16), nn.ReLU(inplace=True)
+            conv(3, w, (3, 3, 3), (1, 2, 2)), nn.BatchNorm3d(w), nn.ReLU(inplace=True)
         )
         self.stages = nn.Sequential(
-            Residual(16, 16, (1, 3, 3), (1, 1, 1)),
-            Residual(16, 32, (1, 3, 3), (1, 2, 2)),
-            Residual(32, 64, (3, 3, 3), (2, 2, 2)),
-            Residual(64, 128, (3, 3, 3), (1, 2, 2)),
+            Residual(w, w, (1, 3, 3), (1, 1, 1)),
+            Residual(w, 2 * w, (1, 3, 3), (1, 2, 2)),
+            Residual(2 * w, 4 * w, (3, 3, 3), (2, 2, 2)),
+            Residual(4 * w, 8 * w, (3, 3, 3), (1, 2, 2)),
         )
 
     def layers(self, x: Tensor) -> Tensor:
-        """Map `[N, 3, T, H, W]` to `[N, 128, T/2, H/16, W/16]`."""
+        """Map `[N, 3, T, H, W]` to `[N, 8 · width, T/2, H/16, W/16]`."""
         return self.stages(self.stem(x))
+
+
+class HalfTinyR3D(TinyR3D):
+    """The same at half the width, an eighth of a million parameters: a second opinion."""
+
+    width = 8

@@ -100,7 +100,13 @@ class Model(Section):
     """The backbone all systems share."""
 
     backbone: Literal[
-        "tiny_r3d", "r3d_18", "slow_r50", "r2plus1d_34", "slowfast_r50", "tsm_r18"
+        "tiny_r3d",
+        "tiny_r3d_half",
+        "r3d_18",
+        "slow_r50",
+        "r2plus1d_34",
+        "slowfast_r50",
+        "tsm_r18",
     ] = "tiny_r3d"
     # bf16 is faster where the device has units for it (AMX, AVX-512 BF16, GPUs), slower elsewhere;
     # auto asks the device.

@@ -1,13 +1,16 @@
 """Batches follow from (seed, step) alone, whoever loads them and wherever one starts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from helpers import FakeCache
+from helpers import FakeCache, fake_pool
 
 from tblib.data import loader as loader_module
+from tblib.data import modality
 from tblib.data.augment import Augment
-from tblib.data.clips import RandomClip, SparseDense, UniformClips
+from tblib.data.clips import ClipPair, RandomClip, SparseDense, UniformClips
 from tblib.data.loader import (
     ClipSamples,
     Stream,
@@ -16,7 +19,9 @@ from tblib.data.loader import (
     to_device,
     to_input,
 )
+from tblib.data.strong import Strong
 from tblib.data.table import NO_LABEL
+from tblib.data.tempo import SameTime
 from tblib.errors import ConfigError
 from tblib.randomness import seeded
 
@@ -143,3 +148,57 @@ def test_batches_arrive_views_first_in_the_fast_layout():
         assert part.is_contiguous(memory_format=torch.channels_last_3d)
         assert part.data_ptr() in (batch.clips.data_ptr(), batch.clips[2:].data_ptr()), "no copy"
     assert torch.equal(batch.row, collated[2])
+
+
+def views_of(augment, same_crop=False, views=2, row=0):
+    pool = fake_pool(8, frames=20, px=20)
+    stream = Stream("labelled", 4, SameTime(4, 2, views), augment, same_crop=same_crop)
+    return ClipSamples(pool.cache, pool.labels, stream, seed=3)[0, 0, row][0]
+
+
+def test_one_augmentation_draws_as_it_always_did():
+    """Recorded trainings saw the clips of this order of random numbers."""
+    pool, augment = fake_pool(8, frames=20, px=20), Augment(16, erase=0.5)
+    stream = Stream("labelled", 4, ClipPair(4, 2), augment)
+    for place in range(4):
+        clips = ClipSamples(pool.cache, pool.labels, stream, seed=3)[5, place, 1][0]
+        rng = seeded("clips", 3, 5, place)
+        index = stream.views.indices(20 + 3, rng)
+        expected = np.stack([augment(pool.cache[1][view], rng) for view in index])
+        assert np.array_equal(clips, expected)
+
+
+def test_every_view_has_its_own_augmentation():
+    plain = Augment(16, crop_min=1.0, jitter=0.0, flip=0.0)
+    weak, strong = views_of((plain, replace(plain, erase=1.0)))
+    changed = (weak != strong).any((0, 3))
+    assert 0 < changed.sum() <= 36, "a box of a sixth to a third of the side is hidden"
+    assert np.array_equal(*views_of((plain, plain)))
+
+
+def test_views_of_the_same_crop_show_the_same_place():
+    crops = Augment(16, crop_min=0.5, jitter=0.0)
+    assert not np.array_equal(*views_of((crops, crops)))
+    for row in range(6):
+        first, second, third = views_of((crops, replace(crops, flip=1.0), crops), True, 3, row)
+        assert np.array_equal(first, second) and np.array_equal(first, third)
+
+
+def test_motion_is_computed_once_for_views_that_show_the_same(monkeypatch):
+    calls = []
+    monkeypatch.setitem(
+        modality.KINDS, "flow", lambda a, b: calls.append(1) or np.full(a.shape, 127, np.uint8)
+    )
+    weak, strong = (modality.Motion(a, "flow") for a in (Augment(16), Strong(16)))
+    assert views_of((weak, Augment(16), strong), views=3).shape == (3, 4, 16, 16, 3)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [(Augment(16), Augment(16)), Strong(16), modality.Motion(Augment(16), "gradient")],
+)
+def test_a_device_that_cannot_augment_so_says_it(augment):
+    pool, stream = fake_pool(8), Stream("labelled", 4, SameTime(4, 2), augment)
+    with pytest.raises(ConfigError, match="runtime.augment: device cannot .* set runtime.augment"):
+        ClipSamples(pool.cache, pool.labels, stream, 0, leave_uncut=True)

@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import fake_pool, made, same_weights, tiny_profile
+from helpers import batches_of, fake_pool, made, same_weights, tiny_profile
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from tblib.data.loader import Batch
 from tblib.data.table import NO_LABEL
 from tblib.engine.loop import Plan, fit, read_log
 from tblib.engine.truth import Guesses
-from tblib.methods import Supervised, TimeBalance, registry
+from tblib.methods import Supervised, TimeBalance, registry, semi
 from tblib.methods.base import Method
 from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
@@ -20,6 +21,9 @@ from tblib.models import Classifier, backbone
 CPU = torch.device("cpu")
 VIDEOS, LABELLED = 24, 8
 ALL = sorted(registry.METHODS)
+SEMI = sorted(semi.METHODS)
+# What switches off all that a system learns from other than the labels; `weight` where not named.
+OFF = {"supervised": {}, "timebalance": {"weight_labelled": 0.0, "weight_unlabelled": 0.0}}
 
 
 def small(**overrides):
@@ -82,6 +86,59 @@ def test_the_same_after_an_interruption(name, tmp_path):
     assert same_weights(expected, again.state_dict())
     logs = [read_log(place / "metrics.jsonl") for place in (whole, folder)]
     assert logs[0] == logs[1]
+
+
+def gradients(method, network, batches):
+    """Gradients of a network, with batch norm by running statistics: no clip sees another."""
+    for module in method.train().modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+    method.zero_grad()
+    method(**batches)["loss"].backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters()}
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_with_weight_0_on_everything_unlabelled_it_is_supervised(name):
+    pool = fake_pool(VIDEOS, LABELLED)
+    method = made(name, small(), rows=VIDEOS, **OFF.get(name, {"weight": 0.0}))
+    method.begin(90, 100)
+    network, batches = getattr(method, "classifier", method.learner), batches_of(method, pool)
+    found = gradients(method, network, batches)
+    plain = Supervised(copy.deepcopy(network))
+    expected = gradients(plain, plain.learner, {"labelled": batches["labelled"]})
+    assert found.keys() == expected.keys()
+    for key, gradient in expected.items():
+        torch.testing.assert_close(found[key], gradient, msg=f"{name} {key}")
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_what_is_kept_is_a_plain_classifier(name, tmp_path):
+    method, pool = made(name, small(), rows=VIDEOS), fake_pool(VIDEOS, LABELLED)
+    kept = fit(method, pool, Plan(2, 1e-3, 0.01, seed=1, folder=tmp_path), CPU)
+    plain = Classifier(backbone("tiny_r3d"), 2)
+    plain.load_state_dict(kept.state_dict())
+    clips = torch.rand(3, 3, 8, 16, 16)
+    assert torch.equal(plain.eval()(clips), kept(clips))
+
+
+@pytest.mark.parametrize("classes", [2, 400])
+@pytest.mark.parametrize("name", SEMI)
+def test_still_clips_of_one_class_give_numbers(name, classes):
+    """No variance over a batch, no motion, one class in it, and two or four hundred there are."""
+    method = made(name, small(), classes, rows=VIDEOS).train()
+    pool = fake_pool(VIDEOS, LABELLED, classes=1)
+    for row in range(VIDEOS):
+        pool.cache[row][:] = 90
+    for step, steps in ((0, 1), (0, 100), (50, 100), (99, 100)):
+        method.begin(step, steps)
+        values = method(**batches_of(method, pool, step))
+        values["loss"].backward()
+        method.after(step)
+        numbers = [v for v in values.values() if not isinstance(v, Guesses)]
+        assert all(torch.isfinite(value) for value in numbers)
+    grads = [p.grad for p in method.learner.parameters() if p.grad is not None]
+    assert grads and all(torch.isfinite(grad).all() for grad in grads)
 
 
 def test_trainings_of_one_seed_start_from_weights_of_their_own():

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from helpers import TINY, fake_pool, made, same_weights, tiny_profile
@@ -46,15 +47,16 @@ def test_the_shelf():
 def test_the_clips_of_a_step_are_those_of_its_streams():
     profile = tiny_profile(student__batch_labelled=3, student__batch_unlabelled=4)
     for name in METHODS:
-        asked = sum(stream.batch for stream in made(name, profile).streams().values())
+        rng, streams = np.random.default_rng(0), made(name, profile).streams().values()
+        asked = sum(stream.batch * len(stream.views.indices(99, rng)) for stream in streams)
         assert registry.clips_per_step(profile, name) == asked
     assert registry.helpers("timebalance") == len(time_balance().teachers)
     assert registry.sections("joint") == ("pretrain",) and registry.helpers("joint") == 0
 
 
 def test_an_unknown_method_is_named_with_those_there_are():
-    with pytest.raises(ConfigError, match="no method 'fixmatch'; the shelves have invariant, "):
-        registry.sections("fixmatch")
+    with pytest.raises(ConfigError, match="no method 'fixmatsch'; the shelves have invariant, "):
+        registry.sections("fixmatsch")
 
 
 def test_teachers_stay_bit_identical_frozen_and_in_eval_mode(tmp_path):

@@ -22,6 +22,7 @@ from tblib.models import (
     Classifier,
     ProjectionHead,
     backbone,
+    dropout_passes,
     parameter_count,
     pool,
     resolve_precision,
@@ -461,3 +462,31 @@ def test_auto_precision_asks_the_processor(monkeypatch, units, expected):
     assert resolve_precision("auto", "cpu") == expected
     assert [resolve_precision(name, "cpu") for name in ("fp32", "bf16")] == ["fp32", "bf16"]
     resolve_precision.cache_clear()
+
+
+def test_the_half_network_has_half_the_channels_everywhere():
+    whole, half = (backbone(name) for name in ("tiny_r3d", "tiny_r3d_half"))
+    assert (whole.dim, half.dim) == (128, 64)
+    for one, other in zip(whole.parameters(), half.parameters(), strict=True):
+        assert one.shape[0] == 2 * other.shape[0]
+    assert half(torch.rand(2, 3, 8, 32, 32)).shape == (2, 64, 4, 2, 2)
+
+
+def test_dropout_passes_differ_and_leave_batch_norm_and_the_mode_alone():
+    model, x = Classifier(backbone("tiny_r3d"), 5, dropout=0.5).train(), torch.rand(3, 3, 8, 16, 16)
+    model(x)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    logits = dropout_passes(model, x, 8)
+    assert logits.shape == (8, 3, 5) and not logits.requires_grad and model.training
+    assert logits.std(0).min() > 0
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    model.eval()
+    repeated = dropout_passes(model, x, 4000).mean(0)
+    torch.testing.assert_close(repeated, model(x), atol=0.02, rtol=0)
+    assert not model.training and not model.dropout.training
+
+
+def test_without_dropout_all_passes_are_one():
+    model, x = Classifier(backbone("tiny_r3d"), 5).eval(), torch.rand(3, 3, 8, 16, 16)
+    for logits in dropout_passes(model, x, 2):
+        torch.testing.assert_close(logits, model(x))

@@ -3,4 +3,7 @@
 from .supervised import Supervised
 from .timebalance import TimeBalance
 
-METHODS = {"supervised": Supervised, "timebalance": TimeBalance}
+METHODS = {
+    "supervised": Supervised,
+    "timebalance": TimeBalance,
+}

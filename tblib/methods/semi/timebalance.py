@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
-from ...data.loader import Batch, Stream
+from ...data.loader import Batch
 from ...engine.distributed import gather
 from ...models import Classifier
 from ...settings.config import Profile
-from ..base import WEAK, Method, Sampling, frozen
+from ..base import WEAK, Sampling, SemiSupervised, frozen
 from ..job import Given, Job
 from ..losses import kl_distance, squared_distance
 from ..reweight import mix
@@ -25,7 +25,7 @@ DISTANCES = {  # from logits [B, K] and targets [B, K] to a scalar
 }
 
 
-class TimeBalance(Method):
+class TimeBalance(SemiSupervised):
     """Student, two frozen teachers and a static score per video.
 
     Args:
@@ -38,7 +38,6 @@ class TimeBalance(Method):
         distance: `l2` or `kl`, a name in `DISTANCES`.
     """
 
-    sections = ("student", "finetune")
     helpers = 2
     frozen = ("teachers",)
     taught = True
@@ -54,8 +53,7 @@ class TimeBalance(Method):
         weight_unlabelled: float = 0.98,
         distance: str = "l2",
     ):
-        super().__init__()
-        self.learner, self.batch, self.sampling = learner, batch, sampling
+        super().__init__(learner, batch, sampling)
         self.weight_labelled, self.weight_unlabelled = weight_labelled, weight_unlabelled
         self.teachers, self.distance = frozen(teachers), DISTANCES[distance]
         self.register_buffer("score", score.float(), persistent=False)
@@ -75,21 +73,11 @@ class TimeBalance(Method):
             **options,
         )
 
-    @staticmethod
-    def clips_per_step(profile: Profile) -> int:
-        """Labelled and unlabelled clips of a step."""
-        return profile.student.batch_labelled + profile.student.batch_unlabelled
-
     def train(self, mode: bool = True) -> TimeBalance:
         """Switch the student only; teachers always stay in eval mode."""
         super().train(mode)
         self.teachers.eval()
         return self
-
-    def streams(self) -> dict[str, Stream]:
-        """Ask for one random clip of labelled and of unlabelled videos, weakly augmented."""
-        pools = zip(("labelled", "unlabelled"), self.batch, strict=True)
-        return {pool: self.sampling.stream(pool, size) for pool, size in pools}
 
     @torch.no_grad()
     def target(self, clips: Tensor, row: Tensor) -> Tensor:
