@@ -1,9 +1,11 @@
 """The shelf of supervised and semi-supervised methods: one file each, listed in plain sight."""
 
+from .pseudo_label import PseudoLabel
 from .supervised import Supervised
 from .timebalance import TimeBalance
 
 METHODS = {
     "supervised": Supervised,
     "timebalance": TimeBalance,
+    "pseudo_label": PseudoLabel,
 }
