@@ -1,5 +1,6 @@
 """The shelf of supervised and semi-supervised methods: one file each, listed in plain sight."""
 
+from .mean_teacher import MeanTeacher
 from .pseudo_label import PseudoLabel
 from .supervised import Supervised
 from .timebalance import TimeBalance
@@ -8,4 +9,5 @@ METHODS = {
     "supervised": Supervised,
     "timebalance": TimeBalance,
     "pseudo_label": PseudoLabel,
+    "mean_teacher": MeanTeacher,
 }
