@@ -25,7 +25,7 @@ from tblib.run.jobs import run_jobs
 TESTS = Path(__file__).parents[1]
 NAMES = [
     *("invariant", "distinctive", "cvrl", "transformations", "clip_order"),
-    *("supervised", "timebalance", "pseudo_label", "mean_teacher"),
+    *("supervised", "timebalance", "pseudo_label", "mean_teacher", "fixmatch"),
 ]
 LAUNCH = "torchrun --standalone --nproc-per-node=2"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")

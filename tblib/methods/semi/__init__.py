@@ -1,5 +1,6 @@
 """The shelf of supervised and semi-supervised methods: one file each, listed in plain sight."""
 
+from .fixmatch import FixMatch
 from .mean_teacher import MeanTeacher
 from .pseudo_label import PseudoLabel
 from .supervised import Supervised
@@ -10,4 +11,5 @@ METHODS = {
     "timebalance": TimeBalance,
     "pseudo_label": PseudoLabel,
     "mean_teacher": MeanTeacher,
+    "fixmatch": FixMatch,
 }
