@@ -51,26 +51,25 @@ class TwoRates:
 
 @dataclass(frozen=True)
 class Tempo:
-    """The clip as it is, then the same moment at a tempo of its own, one row for each of `strong`.
+    """The clip as it is, then the same moment at other tempos, one row for each set of `tempos`.
 
-    A tempo is drawn from `tempos`: the multiple of the stride, negative for backwards, 0 for one
-    that changes from frame to frame, between half a stride and twice the stride.
+    A tempo is a multiple of the stride, negative for backwards; 0 stands for one that changes from
+    frame to frame, between half the stride and twice it.  One is drawn from every set.
     """
 
     frames: int
     stride: int
-    tempos: tuple[float, ...] = (0.5, 2, 0)
-    strong: int = 1
+    tempos: tuple[tuple[float, ...], ...] = ((0.5, 2), (0,))
 
     def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
-        """Return frame indices `[1 + strong, T]`."""
+        """Return frame indices `[1 + sets, T]`."""
         (weak,) = RandomClip(self.frames, self.stride).indices(n_frames, rng)
-        middle = weak[len(weak) // 2]
-        others = [_at(middle, self._offsets(rng), n_frames) for _ in range(self.strong)]
+        middle = int(weak[len(weak) // 2])
+        others = [_at(middle, self._offsets(choices, rng), n_frames) for choices in self.tempos]
         return np.stack([weak, *others])
 
-    def _offsets(self, rng: np.random.Generator) -> np.ndarray:
-        tempo = self.tempos[int(rng.integers(len(self.tempos)))]
+    def _offsets(self, choices: tuple[float, ...], rng: np.random.Generator) -> np.ndarray:
+        tempo = choices[int(rng.integers(len(choices)))]
         if tempo:
             return np.round(np.arange(self.frames) * self.stride * tempo).astype(int)
         low, high = max(self.stride // 2, 1), 2 * self.stride

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -94,8 +94,11 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     with stopping.listening(), workers.loading(), closing(supply):
         for step, batches in enumerate(supply, first):
             torch.manual_seed(plan.seed * 1_000_003 + step)
+            at, length = method.round_of(step, plan.steps)
+            if at == 0:
+                optimiser.state.clear()
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(step, plan)
+                group["lr"] = learning_rate(at, replace(plan, steps=length))
             method.begin(step, plan.steps)
             values = forward(**batches)
             optimiser.zero_grad(set_to_none=True)

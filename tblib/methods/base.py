@@ -32,6 +32,7 @@ class Method(nn.Module):
         helpers: networks that see every clip of a step without learning from it.
         rate: multiplies the learning rate of the profile.
         frozen: names of parts that never change.
+        rounds: how often the training starts anew: learning rate and optimiser begin again.
         taught: whether it learns from the two finetuned teachers and a score.
     """
 
@@ -40,6 +41,7 @@ class Method(nn.Module):
     helpers = 0
     rate = 1.0
     frozen: tuple[str, ...] = ()
+    rounds = 1
     taught = False
 
     @classmethod
@@ -55,6 +57,12 @@ class Method(nn.Module):
     def streams(self) -> dict[str, Stream]:
         """Name the batches that `forward` wants, and say what is in them."""
         raise NotImplementedError
+
+    def round_of(self, step: int, steps: int) -> tuple[int, int]:
+        """Return how many steps of its round come before a step, and how many the round has."""
+        length = -(-steps // self.rounds)
+        at = step % length
+        return at, min(length, steps - step + at)
 
     def begin(self, step: int, steps: int) -> None:
         """Prepare for step `step` (from 0) of `steps`: ramps and phases."""
@@ -166,8 +174,13 @@ class SemiSupervised(Method):
         """Make the method that a job describes."""
         o, sampling = profile.student, Sampling.of(profile.finetune, profile)
         batch = (o.batch_labelled, o.batch_unlabelled)
-        learner = Classifier(given.network(), classes)
-        return cls(learner, batch, sampling, **dict(job.options))
+        networks = cls.networks(given, classes)
+        return cls(*networks, batch=batch, sampling=sampling, **dict(job.options))
+
+    @classmethod
+    def networks(cls, given: Given, classes: int) -> tuple[nn.Module, ...]:
+        """Return the first arguments of the method, its networks."""
+        return (Classifier(given.network(), classes),)
 
     @classmethod
     def clips_per_step(cls, profile: Profile) -> int:

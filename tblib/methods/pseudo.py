@@ -7,13 +7,18 @@ threshold leaves out: few confident clips then weigh little, as they should.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..engine.distributed import gather
 from ..engine.truth import Guesses
+
+NEVER = 2.0  # a threshold that no probability reaches
 
 
 def masked_cross_entropy(logits: Tensor, label: Tensor, used: Tensor) -> Tensor:
@@ -53,6 +58,20 @@ def sigmoid_ramp(step: int, steps: int, share: float) -> float:
     Source: official code of Tarvainen and Valpola, NeurIPS 2017.
     """
     return math.exp(-5 * (1 - linear_ramp(step, steps, share)) ** 2)
+
+
+@contextmanager
+def unrecorded(network: nn.Module) -> Iterator[None]:
+    """Let batch norm use the statistics of its batches without keeping them for later."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
 
 
 def together(network: nn.Module, *clips: Tensor) -> tuple[Tensor, ...]:

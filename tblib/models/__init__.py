@@ -20,6 +20,7 @@ from .heads import check_slots as check_slots
 from .heads import dropout_passes as dropout_passes
 from .heads import parameter_count as parameter_count
 from .heads import pool as pool
+from .heads import staged as staged
 from .heads import time_slots as time_slots
 from .resnets import R3D18, TSMR18, R2Plus1D34
 from .slow import SlowFastR50, SlowR50

@@ -79,6 +79,34 @@ class Classifier(nn.Module):
         return self.head(self.dropout(pool(self.backbone(x))))
 
 
+def staged(net: nn.Module, x: Tensor, stages: int) -> tuple[Tensor, list[Tensor]]:
+    """Pass clips and return the feature map and those after the last `stages` stages, float32.
+
+    Args:
+        net: a backbone whose last layers are in `stages`, as those of all but `slowfast_r50`.
+        x: clips `[N, 3, T, H, W]`.
+
+    Raises:
+        ConfigError: the backbone has no such stages.
+    """
+    parts = getattr(net, "stages", None)
+    if not isinstance(parts, nn.Sequential) or len(parts) < stages:
+        raise ConfigError(
+            f"the backbone {type(net).__name__} has not {stages} stages in a row, whose maps this "
+            "method compares; choose another model.backbone."
+        )
+    maps: list[Tensor] = []
+    hooks = [
+        part.register_forward_hook(lambda _, __, out: maps.append(out.float()))
+        for part in parts[len(parts) - stages :]
+    ]
+    try:
+        return net(x), maps
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 @torch.no_grad()
 def dropout_passes(model: Classifier, x: Tensor, passes: int) -> Tensor:
     """Classify clips several times, each time without another part of their features.

@@ -172,6 +172,25 @@ def test_the_learning_rate_rises_then_falls_to_zero(tmp_path):
     assert rates[-1] < 1e-5
 
 
+def test_every_round_has_its_learning_rates_and_a_new_optimiser(tmp_path, monkeypatch):
+    seen, step = [], torch.optim.AdamW.step
+
+    def watched(self, *rest):
+        seen.append((self.param_groups[0]["lr"], len(self.state)))
+        return step(self, *rest)
+
+    class InRounds(TinyMethod):
+        rounds = 2
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    p = plan(tmp_path, steps=80)
+    fit(InRounds(), fake_pool(8), p, CPU)
+    rates, known = zip(*seen, strict=True)
+    one = [learning_rate(at, replace(p, steps=40)) for at in range(40)]
+    assert list(rates) == pytest.approx(2 * one)
+    assert [at for at, count in enumerate(known) if count == 0] == [0, 40]
+
+
 def test_log_lines_are_means_since_the_line_before(tmp_path):
     fine, coarse = plan(tmp_path / "fine", steps=20), plan(tmp_path / "coarse", steps=45)
     assert (fine.log_every, coarse.log_every, plan(tmp_path, steps=5000).log_every) == (1, 2, 10)

@@ -23,7 +23,19 @@ VIDEOS, LABELLED = 24, 8
 ALL = sorted(registry.METHODS)
 SEMI = sorted(semi.METHODS)
 # What switches off all that a system learns from other than the labels; `weight` where not named.
-OFF = {"supervised": {}, "timebalance": {"weight_labelled": 0.0, "weight_unlabelled": 0.0}}
+OFF = {
+    "supervised": {},
+    "timebalance": {"weight_labelled": 0.0, "weight_unlabelled": 0.0},
+    "mvpl": {"weight": 0.0, "inputs": "rgb"},
+    "ltg": {
+        "weight": 0.0,
+        "weight_alignment": 0.0,
+        "weight_contrast": 0.0,
+        "weight_labelled": 1.0,
+    },
+    "s4l": {"weight": 0.0, "turned_classes": False},
+    "ups": {"weight": 0.0, "dropout": 0.0},
+}
 
 
 def small(**overrides):
