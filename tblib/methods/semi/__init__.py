@@ -3,6 +3,7 @@
 from .fixmatch import FixMatch
 from .mean_teacher import MeanTeacher
 from .pseudo_label import PseudoLabel
+from .s4l import S4L
 from .supervised import Supervised
 from .timebalance import TimeBalance
 
@@ -11,5 +12,6 @@ METHODS = {
     "timebalance": TimeBalance,
     "pseudo_label": PseudoLabel,
     "mean_teacher": MeanTeacher,
+    "s4l": S4L,
     "fixmatch": FixMatch,
 }
