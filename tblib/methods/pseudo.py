@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, softmax
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..engine.distributed import gather
@@ -45,6 +45,40 @@ def guesses(stream: str, p: Tensor, tau: float | Tensor) -> Guesses:
     """
     most, label = p.detach().max(1)
     return Guesses(stream, label, most >= (tau[label] if isinstance(tau, Tensor) else tau))
+
+
+def negative_cross_entropy(logits: Tensor, not_these: Tensor) -> Tensor:
+    """Learn what clips are not, eq. :eq:`eq-negative`.
+
+    Args:
+        logits: `[B, K]`.
+        not_these: classes that a clip is not, booleans `[B, K]`.
+
+    Returns:
+        Mean over the clips that have such classes; 0 if none has.
+    """
+    count = not_these.sum(1)
+    other = (1 - softmax(logits, dim=1)).clamp(1e-7, 1).log()
+    each = -(other * not_these).sum(1) / count.clamp(min=1)
+    return each.sum() / (count > 0).sum().clamp(min=1)
+
+
+def balanced(label: Tensor, uncertainty: Tensor, used: Tensor, classes: int, least: int) -> Tensor:
+    """Keep as many of each class as of the rarest one, the most certain, but at least `least`.
+
+    Args:
+        label: guessed classes `[B]`.
+        uncertainty: `[B]`.
+        used: which guesses are chosen so far, booleans `[B]`.
+
+    Returns:
+        Booleans `[B]`.
+    """
+    count = torch.bincount(label[used], minlength=classes)
+    most = max(least, int(count.min()))
+    key = uncertainty + 1e-9 * torch.arange(len(label), device=label.device)  # ties by place
+    before = (label == label[:, None]) & used & (key < key[:, None])
+    return used & (before.sum(1) < most)
 
 
 def linear_ramp(step: int, steps: int, share: float) -> float:

@@ -6,6 +6,7 @@ from .pseudo_label import PseudoLabel
 from .s4l import S4L
 from .supervised import Supervised
 from .timebalance import TimeBalance
+from .ups import UPS
 
 METHODS = {
     "supervised": Supervised,
@@ -13,5 +14,6 @@ METHODS = {
     "pseudo_label": PseudoLabel,
     "mean_teacher": MeanTeacher,
     "s4l": S4L,
+    "ups": UPS,
     "fixmatch": FixMatch,
 }
