@@ -1,5 +1,6 @@
 """The shelf of supervised and semi-supervised methods: one file each, listed in plain sight."""
 
+from .cmpl import CMPL
 from .fixmatch import FixMatch
 from .mean_teacher import MeanTeacher
 from .pseudo_label import PseudoLabel
@@ -16,4 +17,5 @@ METHODS = {
     "s4l": S4L,
     "ups": UPS,
     "fixmatch": FixMatch,
+    "cmpl": CMPL,
 }
