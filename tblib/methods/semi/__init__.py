@@ -3,6 +3,7 @@
 from .cmpl import CMPL
 from .fixmatch import FixMatch
 from .mean_teacher import MeanTeacher
+from .mvpl import MvPL
 from .pseudo_label import PseudoLabel
 from .s4l import S4L
 from .supervised import Supervised
@@ -17,5 +18,6 @@ METHODS = {
     "s4l": S4L,
     "ups": UPS,
     "fixmatch": FixMatch,
+    "mvpl": MvPL,
     "cmpl": CMPL,
 }
