@@ -11,7 +11,7 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn.functional import cosine_similarity, cross_entropy, kl_div, log_softmax
 
 
 def nt_xent(z0: Tensor, z1: Tensor, tau: float) -> Tensor:
@@ -116,3 +116,28 @@ def kl_distance(logits: Tensor, p: Tensor) -> Tensor:
         p: target probabilities `[B, K]`; no gradient flows into them.
     """
     return kl_div(log_softmax(logits, dim=1), p.detach(), reduction="batchmean")
+
+
+def alignment(own: Tensor, other: Tensor) -> Tensor:
+    """One minus the cosine over channels, eq. :eq:`eq-alignment`, of every clip.
+
+    Args:
+        own, other: maps `[B, D, T, H, W]`; no gradient flows into the other.
+
+    Returns:
+        Means over positions `[B]`, in [0, 2].
+    """
+    return 1 - cosine_similarity(own, other.detach(), dim=1).mean((1, 2, 3))
+
+
+def cross_contrast(z: Tensor, z_other: Tensor, tau: float) -> Tensor:
+    """InfoNCE both ways, eq. :eq:`eq-cross`: row i of one must find row i of the other among B.
+
+    Args:
+        z, z_other: unit vectors `[B, D]`.
+
+    Returns:
+        Mean of both ways; log B for features that are all equal.
+    """
+    logits, target = z @ z_other.T / tau, torch.arange(len(z), device=z.device)
+    return (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2

@@ -2,6 +2,7 @@
 
 from .cmpl import CMPL
 from .fixmatch import FixMatch
+from .ltg import LTG
 from .mean_teacher import MeanTeacher
 from .mvpl import MvPL
 from .pseudo_label import PseudoLabel
@@ -18,6 +19,7 @@ METHODS = {
     "s4l": S4L,
     "ups": UPS,
     "fixmatch": FixMatch,
+    "ltg": LTG,
     "mvpl": MvPL,
     "cmpl": CMPL,
 }
