@@ -8,6 +8,7 @@ from .mvpl import MvPL
 from .pseudo_label import PseudoLabel
 from .s4l import S4L
 from .supervised import Supervised
+from .tcl import TCL
 from .timebalance import TimeBalance
 from .ups import UPS
 
@@ -20,6 +21,7 @@ METHODS = {
     "ups": UPS,
     "fixmatch": FixMatch,
     "ltg": LTG,
+    "tcl": TCL,
     "mvpl": MvPL,
     "cmpl": CMPL,
 }
