@@ -8,6 +8,7 @@ from .mvpl import MvPL
 from .pseudo_label import PseudoLabel
 from .s4l import S4L
 from .supervised import Supervised
+from .tacl import TACL
 from .tcl import TCL
 from .timebalance import TimeBalance
 from .ups import UPS
@@ -24,4 +25,5 @@ METHODS = {
     "tcl": TCL,
     "mvpl": MvPL,
     "cmpl": CMPL,
+    "tacl": TACL,
 }
