@@ -130,7 +130,7 @@ def share(module: nn.Module) -> None:
 def _of_all(norm: _BatchNorm) -> _BatchNorm:
     if dist.get_backend() == "nccl":
         return nn.SyncBatchNorm.convert_sync_batchnorm(norm)
-    shared = SharedBatchNorm(norm.num_features, norm.eps, norm.momentum)
+    shared = SharedBatchNorm(norm.num_features, norm.eps, norm.momentum, norm.affine)
     shared._parameters, shared._buffers = norm._parameters, norm._buffers
     return shared.train(norm.training)
 
@@ -157,7 +157,10 @@ class SharedBatchNorm(_BatchNorm):
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var * n / (n - 1), self.momentum)
-        scale = (var + self.eps).rsqrt() * self.weight
+        scale = (var + self.eps).rsqrt()
+        if not self.affine:
+            return (centred * scale.view(shape)).to(x.dtype)
+        scale = scale * self.weight
         return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
 

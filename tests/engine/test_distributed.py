@@ -93,13 +93,14 @@ def test_parts_make_up_the_batch_and_uneven_batches_are_refused(monkeypatch):
         next(iter(distributed.own_part(whole)))
 
 
+@pytest.mark.parametrize("affine", [True, False])
 @pytest.mark.parametrize("shape", [(8, 5), (4, 5, 2, 3, 3)])
-def test_shared_batch_norm_is_batch_norm(monkeypatch, shape):
+def test_shared_batch_norm_is_batch_norm(monkeypatch, shape, affine):
     """With one process, whose sums are those of all; over two see above."""
     monkeypatch.setattr(distributed, "_average", lambda part: part)
     torch.manual_seed(0)
-    plain = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm3d)(5).double()
-    shared = distributed.SharedBatchNorm(5).double()
+    plain = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm3d)(5, affine=affine).double()
+    shared = distributed.SharedBatchNorm(5, affine=affine).double()
     for train in (True, True, False):
         results = []
         for norm in (plain, shared):
@@ -108,7 +109,7 @@ def test_shared_batch_norm_is_batch_norm(monkeypatch, shape):
             x = x.view(shape).clone().requires_grad_()
             y = norm(x)
             (y.sin() * y).sum().backward()
-            results.append((y, x.grad, norm.weight.grad, norm.bias.grad))
+            results.append((y, x.grad, *(p.grad for p in norm.parameters())))
         for a, b in zip(*results, strict=True):
             torch.testing.assert_close(a, b)
     for key, value in plain.state_dict().items():
