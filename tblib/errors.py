@@ -55,7 +55,7 @@ class DecodeError(DataError):
     Attributes:
         path: the file.
         reason: one of `missing`, `empty`, `not_video`, `no_video_stream`, `truncated`, `frozen`,
-            `unreadable`, `damaged`, `changed`, `timeout`.
+            `unreadable`, `damaged`, `changed`, `timeout`, `killed`.
     """
 
     def __init__(self, path, reason: str, detail: str):

@@ -1,9 +1,10 @@
 """All frames of a dataset, decoded once and kept as arrays in files.
 
-`folder/<px>/<first two digits>/<sha256 of the video file>.npy` holds the uint8 frames
+`folder/<px>/<first two digits>/<sha256 of the video file>-<decoder>.npy` holds the uint8 frames
 `[N, h, w, 3]` of one video, `folder/<px>-jpeg90/…` the same as JPEG pictures.  The name follows
-from the content, each file appears complete or not at all, so a killed build goes on where it
-stopped and two builds at once end with the same files.
+from the content and from what decoded it: frames of another decoder are not used, but made anew.
+Each file appears complete or not at all, so a killed build goes on where it stopped and two builds
+at once end with the same files.
 The file's own SHA-256 stands beside it and is compared when a process first reads the file.
 """
 
@@ -13,6 +14,7 @@ import hashlib
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import pandas as pd
 
 from ..errors import DataError, DecodeError
 from ..files import atomic_write
-from . import checksums, container, manifest, stores
+from . import checksums, container, manifest, stores, video
 
 STALE_SECONDS = 3600  # a temporary file this old was left by a killed build
 SAMPLE = 32  # files whose headers tell the size of all
@@ -97,6 +99,8 @@ def _fill(videos, px: int, folder: Path, workers: int, kind: str) -> pd.DataFram
     place = (folder, px, kind)
     done = {name: known[name] for name, path in pairs if _usable(known.get(name), path, *place)}
     todo = [(name, path, *place) for name, path in pairs if name not in done]
+    if old := manifest.outdated(known[name] for name, *_ in todo if name in known):
+        print(f"frame cache: {old}: they are decoded anew.", flush=True)
     if todo:
         _announce([item[1] for item in todo], *place)
     bad = _decode(todo, workers, done, record)
@@ -117,7 +121,10 @@ def _decode(todo: list[tuple], workers: int, done: dict, record: Path) -> list[D
         if len(done) % EVERY == 0:
             manifest.write(record, done.values())
 
-    manifest.run_all(_cache_one, todo, workers, "decode", seen=seen)
+    def hung(name: str, error: DecodeError) -> DecodeError:
+        return error
+
+    manifest.run_all(_cache_one, todo, workers, "decode", hung, seen)
     if bad:  # the good ones need not be looked at again
         manifest.write(record, done.values())
     return bad
@@ -133,15 +140,10 @@ def manifest_name(videos) -> str:
 def _cache_one(name: str, path: str, folder: Path, px: int, kind: str) -> dict | DecodeError:
     """Decode one video into the cache unless it is there; runs in a worker process."""
 
-    def keep(digest: str, decode) -> int:
+    def keep(digest: str, frames) -> int:
         place = _place(folder, digest)
-        shape = _intact_shape(place, px, kind)
-        if shape is None:
-            frames = decode()
-            content = stores.encode(frames, kind)
-            atomic_write(place, lambda temporary: np.save(temporary, content))
-            checksums.seal(place)
-            shape = frames.shape
+        shape = _intact_shape(place, px, kind) or _store(place, frames(), kind)
+        _remove_older(place, digest)
         return shape[0]
 
     try:
@@ -151,7 +153,7 @@ def _cache_one(name: str, path: str, folder: Path, px: int, kind: str) -> dict |
 
 
 def _usable(known: dict | None, path: str, folder: Path, px: int, kind: str) -> bool:
-    if not manifest.unchanged(known, path):
+    if not manifest.unchanged(known, path) or known["decoder"] != video.DECODER:
         return False
     shape = _intact_shape(_place(folder, known["sha256"]), px, kind)
     return shape is not None and shape[0] == known["frames"]
@@ -194,7 +196,23 @@ def size(count: float) -> str:
 
 
 def _place(folder: Path, digest: str) -> Path:
-    return folder / digest[:2] / f"{digest}.npy"
+    maker = hashlib.sha256(video.DECODER.encode()).hexdigest()[:8]
+    return folder / digest[:2] / f"{digest}-{maker}.npy"
+
+
+def _store(place: Path, frames: Iterable[np.ndarray], kind: str) -> tuple[int, ...]:
+    """Write frames to their file as they come, so that a long film needs little memory."""
+    shapes: list[tuple[int, ...]] = []
+    atomic_write(place, lambda temporary: shapes.append(stores.write(temporary, frames, kind)))
+    checksums.seal(place)
+    return shapes[0]
+
+
+def _remove_older(place: Path, digest: str) -> None:
+    """Delete what another decoder made of the same video."""
+    for other in place.parent.glob(f"{digest}*"):
+        if other.stem != place.stem:
+            other.unlink(missing_ok=True)
 
 
 def _intact_shape(place: Path, px: int, kind: str) -> tuple[int, ...] | None:
@@ -219,8 +237,8 @@ def _refuse_bad(errors: list[DecodeError], total: int) -> None:
     shown = "; ".join(f"{error.path}: {error.detail} [{error.reason}]" for error in errors[:SHOWN])
     more = f"; and {len(errors) - SHOWN} more" if len(errors) > SHOWN else ""
     raise DataError(
-        f"{len(errors)} of {total} videos cannot be read: {shown}{more}. Copy these files again or "
-        "take them out of the lists; `python -m tblib data verify --profile …` names them all."
+        f"{len(errors)} of {total} videos cannot be read: {shown}{more}. Do what is "
+        "said or take them out of the lists; `python -m tblib data verify --profile …` names all."
     )
 
 

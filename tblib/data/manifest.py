@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterable
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -17,8 +19,15 @@ from ..progress import track
 from . import container, exact, video
 
 COLUMNS = ["video", "path", "bytes", "mtime_ns", "sha256", "frames", "fps", "width", "height"]
-TEXT = ["video", "path", "sha256"]
+COLUMNS += ["steady", "decoder"]  # are frames equally long, and what decoded them
+TEXT = ["video", "path", "sha256", "decoder"]
+BEFORE = {"steady": True, "decoder": "an earlier version"}  # manifests that do not say
 HANG_SECONDS = 600  # a file that takes longer hangs: a UCF101 clip takes a tenth of a second
+KILLED = (
+    "the process that decoded it was killed twice, most likely because memory ran out; free some, "
+    "or convert it to a smaller size"
+)
+SLOWEST = 200_000  # bytes a second; a long film takes longer
 
 
 def stamp(path) -> tuple[int, int]:
@@ -34,24 +43,24 @@ def row(name: str, path, px: int | None = None, keep=None) -> dict:
         name: the video.
         path: its file.
         px: short side of the decoded frames.
-        keep: called with the file's SHA-256 and a function that decodes it to uint8
-            `[N, h, w, 3]`; returns the number of frames.  By default it decodes and counts.
+        keep: called with the file's SHA-256 and a function that returns an iterator over its
+            frames, uint8 `[h, w, 3]`; returns their number.  By default it decodes and counts.
 
     Raises:
         DecodeError: the file cannot be read, or changes while it is read.
     """
     about = container.inspect(path)
     before, digest = stamp(path), sha256(path)
-    count = (keep or _count)(digest, lambda: video.decode(path, px))
+    count = (keep or _count)(digest, lambda: video.frames(path, px, about))
     if stamp(path) != before:
         raise DecodeError(path, "unreadable", "it changed while it was read; run again")
     size, changed = before
-    seen = [about.fps, about.width, about.height]
+    seen = [about.fps, about.width, about.height, about.steady, video.DECODER]
     return dict(zip(COLUMNS, [name, str(path), size, changed, digest, count, *seen], strict=True))
 
 
-def _count(digest: str, decode) -> int:
-    return len(decode())
+def _count(digest: str, frames) -> int:
+    return sum(1 for _ in frames())
 
 
 def read(path: Path) -> dict[str, dict]:
@@ -60,7 +69,10 @@ def read(path: Path) -> dict[str, dict]:
     A manifest that cannot be understood is named, and its rows are made anew.
     """
     try:
-        table = exact.load(path, TEXT)[COLUMNS]
+        table = exact.load(path, TEXT)
+        for column, value in BEFORE.items():
+            table[column] = table.get(column, value)
+        table = table[COLUMNS]
         table = table[table["sha256"].str.fullmatch("[0-9a-f]{64}").astype(bool)]
     except FileNotFoundError:
         return {}
@@ -97,6 +109,14 @@ def unchanged(known: dict | None, path) -> bool:
         return False
 
 
+def outdated(rows: Iterable[dict]) -> str:
+    """Say how many rows another decoder made, and which; nothing if there are none."""
+    makers = [row["decoder"] for row in rows if row["decoder"] != video.DECODER]
+    if not makers:
+        return ""
+    return f"{len(makers)} videos were decoded by {makers[0]}; this is {video.DECODER}"
+
+
 def verify(videos, workers: int = 2, known: dict[str, dict] | None = None) -> pd.DataFrame:
     """Decode every video of a `VideoSet` completely, twice, and report on each file.
 
@@ -127,38 +147,60 @@ def run_all(
     """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
 
     Args:
-        hung: makes the result of a call that hangs, from its name and the error; the processes
-            are ended and the others go on.  By default the error is raised.
+        hung: makes the result of a call that hangs or whose process is killed, from its name and
+            the error; the others go on.  By default the error is raised.
         seen: called with each result as soon as it and all before it are there.
 
     Raises:
         DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
+            Or its process is killed twice, as the system does when memory runs out.
     """
-    limit = HANG_SECONDS if workers > 1 else None  # within this process nothing can be stopped
-    done = []
+    limit = _patience(arguments) if workers > 1 else None  # in this process nothing can be stopped
+    done, alone = [], 0  # alone: how many calls are made one by one, to find the one that kills
 
     def keep(result) -> None:
         done.append(result)
         if seen is not None:
             seen(result)
 
+    def fail(reason: str, detail: str) -> None:
+        name, path = arguments[len(done)][:2]
+        error = DecodeError(path, reason, detail)
+        if hung is None:
+            raise error from None
+        keep(hung(name, error))
+
     while len(done) < len(arguments):
-        rest = arguments[len(done) :]
-        if limit:  # new workers import for seconds; that is not decoding
-            Parallel(n_jobs=workers)(delayed(_single_threaded)(int) for _ in range(workers))
-        parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
-        results = parallel(delayed(_single_threaded)(function, *item) for item in rest)
+        rest = arguments[len(done) :][: 1 if alone else None]
         try:
-            for result in track(results, desc, total=len(rest)):
+            for result in track(_side_by_side(function, rest, workers, limit), desc, len(rest)):
                 keep(result)
         except (TimeoutError, multiprocessing.TimeoutError):
-            name, path = arguments[len(done)][:2]
-            detail = f"decoding it did not end within {HANG_SECONDS} s"
-            error = DecodeError(path, "timeout", detail)
-            if hung is None:
-                raise error from None
-            keep(hung(name, error))
+            fail("timeout", f"decoding it did not end within {limit:.0f} s")
+        except BrokenProcessPool:
+            if alone:
+                fail("killed", KILLED)
+            else:
+                alone = 1 + 2 * workers  # as many may have been under way
+                print(f"{desc}: a process was killed; what it held is done again.", flush=True)
+        alone = max(0, alone - 1)
     return done
+
+
+def _patience(arguments: list[tuple]) -> float:
+    """Return the seconds after which a file hangs, from the largest one."""
+    size = 0
+    for _, path, *_ in arguments:
+        with suppress(OSError):
+            size = max(size, Path(path).stat().st_size)
+    return HANG_SECONDS + size // SLOWEST
+
+
+def _side_by_side(function, items: list[tuple], workers: int, limit: float | None):
+    if limit:  # new workers import for seconds; that is not decoding
+        Parallel(n_jobs=workers)(delayed(_single_threaded)(int) for _ in range(workers))
+    parallel = Parallel(n_jobs=workers, return_as="generator", timeout=limit)
+    return parallel(delayed(_single_threaded)(function, *item) for item in items)
 
 
 def _single_threaded(function, *arguments):

@@ -24,7 +24,7 @@ from .whole import slack
 # in six here; a broken file still fails within a second at this value.
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "20480")
 
-CHUNK = 64  # frames per call to decord: bounds the memory of full-size frames when px is given
+CHUNK, CHUNK_BYTES = 64, 2**26  # frames per call to decord: they are in memory at full size
 PACKET_IS_PICTURE = ("h264", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg")  # in these codes
 
 
@@ -102,7 +102,7 @@ def _check_count(path, count: int, due: int) -> None:
 def by_decord(path, px: int | None, about: Container) -> Iterator[np.ndarray]:
     """Yield what decord reads, but for the repeats it puts in place of what is not there."""
     last, held, count = None, 0, 0
-    for frame in _read_by_decord(path, px):
+    for frame in _read_by_decord(path, px, about):
         if last is not None and np.array_equal(frame, last):
             held += 1
             continue
@@ -126,12 +126,13 @@ def _count_decodable(path, about: Container) -> int:
     return count
 
 
-def _read_by_decord(path, px: int | None) -> Iterator[np.ndarray]:
+def _read_by_decord(path, px: int | None, about: Container) -> Iterator[np.ndarray]:
     decord = _decord()
+    chunk = max(1, min(CHUNK, CHUNK_BYTES // (3 * about.width * about.height)))
     try:
         reader = decord.VideoReader(str(path), ctx=decord.cpu(0), num_threads=1)
-        for start in range(0, len(reader), CHUNK):
-            indices = range(start, min(start + CHUNK, len(reader)))
+        for start in range(0, len(reader), chunk):
+            indices = range(start, min(start + chunk, len(reader)))
             yield from resize(reader.get_batch(indices).asnumpy(), px)
     except (decord.DECORDError, RuntimeError) as error:
         said = re.sub(r"\S*\.cc:\d+: |\[[\d:]+\] ", "", str(error).strip().splitlines()[0])

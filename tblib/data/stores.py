@@ -10,9 +10,14 @@ hold an open file each, and where a file became shorter a map ends the process w
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
+import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -28,6 +33,7 @@ BYTES_PER_PIXEL = {"raw": 3.0, "jpeg": 0.28}  # jpeg: measured on 10 UCF101 clip
 UNREADABLE = (
     "cached frames cannot be read ({}); run the same command again and they are decoded anew."
 )
+SPOOLED = 1 << 26  # bytes of JPEG pictures kept in memory until their places are known
 HEADER = 3  # N, h, w, then N + 1 offsets, all int64
 
 
@@ -126,11 +132,64 @@ def encode(frames: np.ndarray, kind: str) -> np.ndarray:
     """Turn frames uint8 `[N, h, w, 3]` into the array that is saved."""
     if kind == "raw":
         return frames
-    swapped = (cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) for frame in frames)
-    pictures = [cv2.imencode(".jpg", picture, OPTIONS)[1].ravel() for picture in swapped]
+    pictures = [_jpeg(frame) for frame in frames]
     starts = np.cumsum([0, *map(len, pictures)])
     numbers = np.array([*frames.shape[:3], *starts], "<i8")
     return np.concatenate([numbers.view(np.uint8), *pictures])
+
+
+def _jpeg(frame: np.ndarray) -> np.ndarray:
+    swapped = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", swapped, OPTIONS)[1].ravel()
+
+
+def write(path: Path, frames: Iterable[np.ndarray], kind: str) -> tuple[int, ...]:
+    """Write frames `[h, w, 3]` one by one as what `np.save` makes of `encode`; return their shape.
+
+    Args:
+        path: the file to write.
+        frames: uint8, at least one; none of them is kept in memory.
+        kind: `raw` or `jpeg`.
+
+    Returns:
+        (N, h, w, 3).
+    """
+    with path.open("wb") as file:
+        return (_write_raw if kind == "raw" else _write_jpeg)(file, frames)
+
+
+def _write_raw(file: BinaryIO, frames: Iterable[np.ndarray]) -> tuple[int, ...]:
+    count, size = 0, (0, 0, 0)
+    for frame in frames:
+        if not count:
+            size = frame.shape
+            file.write(_header((0, *size)))
+        file.write(np.ascontiguousarray(frame).data)
+        count += 1
+    file.seek(0)
+    file.write(_header((count, *size)))  # as long as the first: it has room for any count
+    return count, *size
+
+
+def _write_jpeg(file: BinaryIO, frames: Iterable[np.ndarray]) -> tuple[int, ...]:
+    starts, size = [0], (0, 0, 0)
+    with tempfile.SpooledTemporaryFile(SPOOLED, dir=Path(file.name).parent) as pictures:
+        for frame in frames:
+            size = frame.shape
+            starts.append(starts[-1] + pictures.write(_jpeg(frame).data))
+        numbers = np.array([len(starts) - 1, *size[:2], *starts], "<i8")
+        file.write(_header((numbers.nbytes + starts[-1],)))
+        file.write(numbers.data)
+        pictures.seek(0)
+        shutil.copyfileobj(pictures, file)
+    return len(starts) - 1, *size
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    header = io.BytesIO()
+    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, about)
+    return header.getvalue()
 
 
 def read(path: Path, kind: str, changed: int) -> Frames:

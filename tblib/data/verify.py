@@ -1,12 +1,13 @@
 """Is every video of a folder whole, and still the one it was?  `python -m tblib data verify ROOT`.
 
 The first time every file is decoded from end to end and described in a manifest.  Afterwards a file
-whose SHA-256 is the manifest's is good without decoding it again.
+whose SHA-256 is the manifest's is good without decoding it again, unless another decoder said so.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from ..errors import DataError, DecodeError
 from ..files import sha256
-from . import manifest
+from . import manifest, video
 from .table import SUFFIXES, walk_videos
 
 EVERY = 500  # files between two writes of the manifest: what a killed check must do again
@@ -51,6 +52,8 @@ def check(
         raise DataError(f"the folder {root} does not exist; name the folder of the videos.")
     files = {str(path.relative_to(root)): path for path in walk_videos(root)}
     known = {} if renew else manifest.read(record)
+    if old := manifest.outdated(known.values()):
+        print(f"verify: {old}: they are decoded anew.", flush=True)
     if not files and not known:
         raise DataError(f"there is no video ({', '.join(SUFFIXES)}) below {root}.")
     todo = [(name, str(path), known.get(name)) for name, path in files.items()]
@@ -64,7 +67,7 @@ def check(
 def look_at(name: str, path: str, known: dict | None) -> dict:
     """Describe one file; runs in a worker process."""
     try:
-        if known is not None and sha256(path) == known["sha256"]:
+        if known is not None and _same(known, path):
             size, changed = manifest.stamp(path)
             row = known | {"path": path, "bytes": size, "mtime_ns": changed}
         else:
@@ -76,6 +79,10 @@ def look_at(name: str, path: str, known: dict | None) -> dict:
     if known is not None and row["sha256"] != known["sha256"]:
         return row | {"reason": "changed", "detail": CHANGED}
     return row | {"reason": "", "detail": ""}
+
+
+def _same(known: dict, path: str) -> bool:
+    return known["decoder"] == video.DECODER and sha256(path) == known["sha256"]
 
 
 def _run(todo: list, workers: int, record: Path, known: dict, look: Callable) -> list[dict]:
@@ -111,3 +118,17 @@ def summary(checked: pd.DataFrame) -> tuple[str, int]:
     lines = [f"{video.path}: {video.detail} [{video.reason}]" for video in bad.itertuples()]
     good = len(checked) - len(bad)
     return "\n".join([*lines, f"{good} of {len(checked)} videos are good"]), len(bad)
+
+
+def as_json(checked: pd.DataFrame, record: Path | None = None) -> str:
+    """Return the report as JSON: counts, what decoded, and each file with its reason if it is bad.
+
+    Args:
+        checked: what `check` or `manifest.verify` returned.
+        record: the manifest, if one is kept.
+    """
+    bad = int((checked["reason"] != "").sum())
+    counts = {"videos": len(checked), "good": len(checked) - bad, "bad": bad}
+    origin = {"decoder": video.DECODER, "manifest": None if record is None else str(record)}
+    files = json.loads(checked.drop(columns="decoder").to_json(orient="records"))
+    return json.dumps(counts | origin | {"files": files}, indent=2)

@@ -210,7 +210,7 @@ def test_repeats_at_the_end_are_frames_only_if_the_file_holds_them(tmp_path, mon
     assert container.inspect(path).plain and len(video.decode(path)) == 30
     held = np.stack(list(readers.by_pyav(path, None, container.inspect(path))))[:27]
     filled = [*held, *[held[-1]] * 3]
-    monkeypatch.setattr(readers, "_read_by_decord", lambda path, px: iter(filled))
+    monkeypatch.setattr(readers, "_read_by_decord", lambda *_: iter(filled))
     monkeypatch.setattr(readers, "_count_decodable", lambda path, about: 28)
     assert len(video.decode(path)) == 28
     monkeypatch.setattr(readers, "_count_decodable", lambda path, about: 27)
