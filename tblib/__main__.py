@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from .errors import ConfigError, UserError
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
+CRASHED = 70  # EX_SOFTWARE: a defect of this program, never the answer to a question
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("tblib: interrupted; the same command goes on from here.", file=sys.stderr)
         return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return CRASHED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,6 +83,7 @@ def _add_data(commands) -> None:
     data.add_argument("--agree", action="store_true", help="get: the terms were read")
     data.add_argument("--manifest", type=Path, help="verify ROOT: where its manifest is kept")
     data.add_argument("--renew", action="store_true", help="verify ROOT: make the manifest anew")
+    data.add_argument("--json", action="store_true", help="verify: a report for programs")
     data.add_argument("--jobs", type=int, default=2, help="verify ROOT: processes, 2 or more")
     _add_profile(data)
     data.set_defaults(command=_data)
@@ -173,10 +180,12 @@ def _doctor(_: argparse.Namespace) -> int:
 
 
 def _data(options: argparse.Namespace) -> int:
-    from .data import cache, datasets, info, manifest, stores, verify
+    from .data import cache, datasets, info, manifest, stores
     from .data.download import get
     from .settings.profiles import data_home, load_profile
 
+    if options.json and options.action != "verify":
+        raise ConfigError(f"--json is for data verify; leave it out for data {options.action}.")
     if options.action == "get":
         print(get(str(options.root or ""), options.to or data_home() / "downloads", options.agree))
         return 0
@@ -189,11 +198,14 @@ def _data(options: argparse.Namespace) -> int:
         return 0
     d, home, jobs = profile.data, data_home() / "cache", profile.runtime.decoders
     if options.action == "verify":
-        folder = home / stores.folder_name(d.cache_px, d.cache_format)
-        known = manifest.read(folder / cache.manifest_name(videos))
-        text, bad = verify.summary(manifest.verify(videos, jobs, known))
-        print(text)
-        return 1 if bad else 0
+        record = home / stores.folder_name(d.cache_px, d.cache_format) / cache.manifest_name(videos)
+        known = manifest.read(record)
+        old = manifest.outdated(known.values())
+        with redirect_stdout(sys.stderr if options.json else sys.stdout):
+            if old:
+                print(f"frame cache: {old}; the next run decodes them anew.", flush=True)
+            checked = manifest.verify(videos, jobs, known)
+        return _report(checked, None, options.json)
     frames = cache.build(videos, d.cache_px, home, jobs, d.cache_format)
     total = int(frames.frames.sum())
     print(f"{len(frames)} videos, {total} frames cached at {d.cache_px} px, {d.cache_format}")
@@ -209,10 +221,18 @@ def _verify_root(options: argparse.Namespace) -> int:
         raise ConfigError("a folder can only be verified: data verify ROOT [--jobs N, N ≥ 1].")
     root = resolved(options.root)  # FFmpeg takes 12:30.mp4, without a folder, for an address
     record = options.manifest or verify.place(root, data_home())
-    text, bad = verify.summary(
-        verify.check(root, record, max(options.jobs, 2), options.renew)
-    )
-    print(f"{text}; manifest: {record}")
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):
+        checked = verify.check(root, record, max(options.jobs, 2), options.renew)
+    return _report(checked, record, options.json)
+
+
+def _report(checked, record: Path | None, as_json: bool) -> int:
+    """Print what was found on each file, for people or for programs; 1 if a video is bad."""
+    from .data import verify
+
+    text, bad = verify.summary(checked)
+    end = "" if record is None else f"; manifest: {record}"
+    print(verify.as_json(checked, record) if as_json else f"{text}{end}")
     return 1 if bad else 0
 
 

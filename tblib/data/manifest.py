@@ -19,9 +19,9 @@ from ..progress import track
 from . import container, exact, video
 
 COLUMNS = ["video", "path", "bytes", "mtime_ns", "sha256", "frames", "fps", "width", "height"]
-COLUMNS += ["steady", "decoder"]  # are frames equally long, and what decoded them
+COLUMNS += ["steady", "decoder"]  # 1 if frames stay equally long; what decoded them
 TEXT = ["video", "path", "sha256", "decoder"]
-BEFORE = {"steady": True, "decoder": "an earlier version"}  # manifests that do not say
+BEFORE = {"steady": 1, "decoder": "an earlier version"}  # manifests that do not say
 HANG_SECONDS = 600  # a file that takes longer hangs: a UCF101 clip takes a tenth of a second
 KILLED = (
     "the process that decoded it was killed twice, most likely because memory ran out; free some, "
@@ -55,7 +55,7 @@ def row(name: str, path, px: int | None = None, keep=None) -> dict:
     if stamp(path) != before:
         raise DecodeError(path, "unreadable", "it changed while it was read; run again")
     size, changed = before
-    seen = [about.fps, about.width, about.height, about.steady, video.DECODER]
+    seen = [about.fps, about.width, about.height, int(about.steady), video.DECODER]
     return dict(zip(COLUMNS, [name, str(path), size, changed, digest, count, *seen], strict=True))
 
 

@@ -130,5 +130,6 @@ def as_json(checked: pd.DataFrame, record: Path | None = None) -> str:
     bad = int((checked["reason"] != "").sum())
     counts = {"videos": len(checked), "good": len(checked) - bad, "bad": bad}
     origin = {"decoder": video.DECODER, "manifest": None if record is None else str(record)}
-    files = json.loads(checked.drop(columns="decoder").to_json(orient="records"))
+    plain = checked.drop(columns="decoder").assign(steady=checked["steady"] == 1)
+    files = json.loads(plain.to_json(orient="records"))
     return json.dumps(counts | origin | {"files": files}, indent=2)
