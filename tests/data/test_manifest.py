@@ -111,7 +111,7 @@ def test_every_name_comes_back_from_a_manifest(tmp_path_factory, names, fps):
     path = tmp_path_factory.mktemp("m") / "manifest.csv"
     rows = {
         name: dict(zip(manifest.COLUMNS, [name, f"/d/{name}.mp4", 2**40 + at, 10**18 + at,
-                                          f"{at:064x}", 3, fps, 4, 5], strict=True))
+                                          f"{at:064x}", 3, fps, 4, 5, 1, name], strict=True))
         for at, name in enumerate(names)
     }  # fmt: skip
     manifest.write(path, rows.values())
@@ -120,7 +120,7 @@ def test_every_name_comes_back_from_a_manifest(tmp_path_factory, names, fps):
 
 def test_a_manifest_that_does_not_come_back_is_not_kept(tmp_path, monkeypatch):
     path = tmp_path / "manifest.csv"
-    row = dict(zip(manifest.COLUMNS, ["a", "/a", 1, 2, "0" * 64, 3, 4.0, 5, 6], strict=True))
+    row = dict(zip(manifest.COLUMNS, ["a", "/a", 1, 2, "0" * 64, 3, 4.0, 5, 6, 0, "rules 2"], strict=True))
     manifest.write(path, [row])
     before = path.read_bytes()
     monkeypatch.setattr(exact, "load", lambda *_: manifest.as_table([row | {"frames": 9}]))
