@@ -22,14 +22,22 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     Raises:
         DataError: the file is missing or is not text.
     """
+    lines = enumerate(map(str.strip, read_text(path).splitlines()), 1)
+    return [(number, line) for number, line in lines if line]
+
+
+def read_text(path: Path) -> str:
+    """Return a text as it is, without a byte order mark.
+
+    Raises:
+        DataError: the file is missing or is not text.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"the list {path} does not exist; check data.lists and split.") from None
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"the list {path} cannot be read as text ({error}).") from None
-    lines = enumerate(map(str.strip, text.splitlines()), 1)
-    return [(number, line) for number, line in lines if line]
 
 
 def read_classes(path: Path) -> dict[str, int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from pathlib import Path, PurePosixPath
 
 from ..errors import DataError
-from .lists import read_lines
+from .lists import read_text
 from .walk import SUFFIXES, is_video, same_name
 
 COLUMNS_HELP = "path,label,split and, if wanted, group; split is train, val or test"
@@ -30,25 +31,39 @@ def read_csv(path: Path, root: Path) -> list[dict]:
     """
     if path.is_dir():
         raise DataError(f"data.lists={path} is a folder; name a CSV file ({COLUMNS_HELP}).")
-    lines = read_lines(path)
-    header = next(csv.reader([lines[0][1]])) if lines else []
+    lines = _records(path)
+    header = [name.strip() for name in lines[0][1]] if lines else []
     if absent := [name for name in ("path", "label", "split") if name not in header]:
         raise DataError(
             f"{path} line 1: the column {absent[0]} is missing; needed: {COLUMNS_HELP}."
         )
     rows: dict[str, dict] = {}
-    for at, line in lines[1:]:
-        cells = next(csv.reader([line]))
-        named = dict(zip(header, map(str.strip, cells), strict=False))
-        row = _row(named, f"{path} line {at}", root)
+    for at, cells in lines[1:]:
+        row = _row(dict(zip(header, cells, strict=False)), f"{path} line {at}", root)
         earlier = rows.setdefault(row["video"], row)
         if earlier is not row:
             raise DataError(f"{row['at']}: {row['video']} is listed again; see {earlier['at']}.")
     return list(rows.values())
 
 
+def _records(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the line (from 1) and the cells of each record; quoted cells may hold line ends."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    begins, found = 1, []
+    try:
+        for cells in reader:
+            found.append((begins, cells))
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path} line {begins}: it is no CSV ({error}).") from None
+    return [(at, cells) for at, cells in found if any(cell.strip() for cell in cells)]
+
+
 def _row(cells: dict[str, str], where: str, root: Path) -> dict:
+    raw, cells = cells.get("path") or "", {key: cell.strip() for key, cell in cells.items()}
     file, name, part = (cells.get(key) or "" for key in ("path", "label", "split"))
+    if raw != file and is_video(raw) and (root / raw).is_file():
+        file = raw  # blanks at its ends belong to the name
     if not file or (not name and part not in ("", "train")):
         raise DataError(
             f"{where}: it needs a path, and a label unless it is an unlabelled video for training "

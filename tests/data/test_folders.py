@@ -1,5 +1,6 @@
 """Folders and lists as people really have them: nothing vanishes, leaks or is taken for a class."""
 
+import csv
 import os
 import unicodedata
 from pathlib import Path
@@ -175,6 +176,30 @@ def test_lists_of_ucf101_find_files_with_endings_in_capitals(tiny_root, tmp_path
         to.parent.mkdir(exist_ok=True)
         (to.with_suffix(".AVI") if path.suffix == ".avi" else to).symlink_to(path)
     assert len(datasets.ucf101(tmp_path).table) == 16
+
+
+ODD = [" lead.mp4", "trail .mp4", "a\rb.mp4", "a\nb.mp4", 'say "hi".mp4', "a,b.mp4", "x\u2028.mp4",
+       "NA.mp4", "007.mp4", "#1.mp4", "it's.mp4"]  # fmt: skip
+
+
+def test_a_csv_finds_files_of_odd_names(tmp_path):
+    make(tmp_path, *(f"{c}/{name}" for c in "ab" for name in ODD))
+    with (tmp_path / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, quoting=csv.QUOTE_ALL)
+        out.writerow(["path", "label", "split"])
+        for c in "ab":
+            out.writerows(
+                [f"{c}/{name}", c, ("train", "test")[n % 2]] for n, name in enumerate(ODD)
+            )
+    videos = folder(tmp_path, tmp_path / "list.csv")
+    assert len(videos.table) == 2 * len(ODD)
+    assert {Path(path).name for path in videos.table["path"]} == set(ODD)
+
+
+def test_a_line_after_a_cell_of_two_lines_is_named_by_its_number(tmp_path):
+    make(tmp_path, "a/x\ny.mp4")
+    with pytest.raises(DataError, match="line 8: split 'tset' is unknown"):
+        listed(tmp_path, '"a/x\ny.mp4",a,train\nb/0.mp4,b,tset\n')
 
 
 # Three parts, videos without a class, groups
