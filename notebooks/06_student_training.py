@@ -87,7 +87,7 @@ two = [
         "label": unlabelled.label[i].item(),
         **{name: p[i].cpu().numpy() for name, p in drawn.items()},
     }
-    for i in (0, 1)
+    for i in range(len(x))[:2]
 ]
 fig = plot.reweighting_illustration(two, classes)
 plot.small(fig, 256)  # fewer colours keep the notebook small

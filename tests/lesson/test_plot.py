@@ -248,6 +248,15 @@ def test_reweighting_names_the_true_class_first(with_student):
     pixels(fig)
 
 
+def test_reweighting_of_a_video_without_a_class_names_none_as_true():
+    """Label −1 must not be the last class."""
+    fig = plot.reweighting_illustration([video(0.8, -1)], CLASSES)
+    panel = fig.subfigs[0]
+    assert panel.get_suptitle() == "true class: nobody knows"
+    assert len(row_names(panel.axes[2])) == 3
+    assert panel.axes[2].get_yticklabels()[0].get_fontweight() != "bold"
+
+
 def test_reweighting_refuses_probabilities_of_other_classes():
     with pytest.raises(DataError, match="4 classes"):
         plot.reweighting_illustration([video(0.5, 0)], CLASSES[:3])

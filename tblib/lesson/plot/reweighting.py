@@ -110,7 +110,8 @@ def reweighting_illustration(videos: Sequence[Mapping[str, Any]], classes: Seque
 
     Args:
         videos: per video `frames` `[N, H, W, 3]`, `p_inv`, `p_dist`, `p_mix` and optionally
-            `p_student` (probabilities `[K]`), `s` in [0, 1], `label` (index of the true class).
+            `p_student` (probabilities `[K]`), `s` in [0, 1], `label` (index of the true class,
+            or −1 where nobody knows it).
         classes: K class names.
     """
     fig = figure(0.5 + 2.35 * len(videos))
@@ -121,7 +122,8 @@ def reweighting_illustration(videos: Sequence[Mapping[str, Any]], classes: Seque
         _video_and_slider(panel.add_subplot(grid[0, 0]), panel.add_subplot(grid[1, 0]), video)
         bars = panel.add_subplot(grid[:, 1])
         _class_bars(bars, video, classes)
-        panel.suptitle(f"true class: {classes[video['label']]}", fontsize=11, fontweight="bold")
+        truth = classes[video["label"]] if video["label"] >= 0 else "nobody knows"
+        panel.suptitle(f"true class: {truth}", fontsize=11, fontweight="bold")
     handles, labels = bars.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=4, columnspacing=1.2)
     return fig
@@ -149,12 +151,14 @@ def _class_bars(ax: Axes, video: Mapping[str, Any], classes: Sequence[str], most
     if p.shape[1] != len(classes):
         raise DataError(f"probabilities of {p.shape[1]} classes but {len(classes)} class names.")
     others = [k for k in np.argsort(-p.max(axis=0), kind="stable") if k != video["label"]]
-    chosen = [video["label"], *others[: most - 1]]
+    known = [video["label"]] if video["label"] >= 0 else []
+    chosen = [*known, *others[: most - len(known)]]
     height = 0.8 / len(systems)
     for row, (name, tint) in enumerate(systems.values()):
         at = np.arange(len(chosen)) + (row - (len(systems) - 1) / 2) * height
         ax.barh(at, p[row, chosen], height=height, color=tint, label=name)
     class_rows(ax, [classes[k] for k in chosen])
-    ax.get_yticklabels()[0].set_fontweight("bold")
+    if known:
+        ax.get_yticklabels()[0].set_fontweight("bold")
     ax.set(xlim=(0, 1), xlabel="probability")
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
