@@ -22,7 +22,7 @@ def equations() -> dict[str, int]:
 
 
 def readable(source: str) -> str:
-    """Write ``eq. :eq:`eq-mixture` `` as `eq. (6)`: only a rendered page can follow the label."""
+    """Write references to equations as their numbers: only a rendered page can follow a label."""
     return re.sub(r":eq:`([\w-]+)`", lambda m: f"({equations().get(m[1], m[1])})", source)
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pandas as pd
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
@@ -28,6 +29,25 @@ def test_curves_are_named_with_first_and_last_value():
         "One curve per system over optimiser steps. local–local loss over optimiser step. "
         "f_D from 4 to 1.25"
     )
+
+
+def test_rows_of_dots_are_named_also_where_panels_share_them():
+    seeds = {"average": [70.0, 71.0, 72.0], "reweighted": [71.0, 72.0, 73.0]}
+    said = words(plot.accuracy_over_seeds({"5 %": seeds, "10 %": seeds}, reference="average"))
+    assert "average" in said and "reweighted" in said and "5 %" in said and "10 %" in said
+
+
+def test_boxes_have_two_ends_and_a_score_keeps_its_letter():
+    s, label = np.array([0.1, 0.2, 0.3, 0.6, 0.7, 0.8]), np.array([0, 0, 0, 1, 1, 1])
+    said = words(plot.score_distribution(s, label, ["Walk", "Jump"], None))
+    assert said.startswith("s(v) of every video by class")
+    assert "Walk 0.15 to 0.25" in said and "Jump 0.65 to 0.75" in said
+
+
+def test_stacked_bars_say_which_part_they_are():
+    right = np.array([True, True, False, False]), np.array([True, False, True, False])
+    said = words(plot.agreement_map(*right, np.zeros(4, int), ["Walk"]))
+    assert said.count("Walk 25") == 4 and "both right: Walk 25" in said
 
 
 def test_words_are_short_enough_to_listen_to():

@@ -25,7 +25,7 @@ def shows(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     @wraps(draw)
     def drawn(*arguments, **options) -> Figure:
         fig = draw(*arguments, **options)
-        fig.set_label(kind[0].upper() + kind[1:])
+        fig.set_label(kind if kind.startswith("s(v)") else kind[0].upper() + kind[1:])
         return fig
 
     return drawn
@@ -55,20 +55,30 @@ def _axes(ax: Axes) -> Iterator[str]:
         yield from (ax.get_xlabel(), ax.get_ylabel())
     if found := [*_bars(ax), *_lines(ax)]:
         yield "; ".join(found)
+    elif rows := [name for name in _rows(ax).values() if any(map(str.isalpha, name))]:
+        yield ", ".join(reversed(rows))
     named = [str(artist.get_label()) for artist in ax.collections]
     if names := [name for name in dict.fromkeys(named) if name and not name.startswith("_")]:
         yield ", ".join(names)
 
 
+def _rows(ax: Axes) -> dict[float, str]:
+    """Return the names beside an axis by their height; a shared axis may show none of them."""
+    labels = ax.get_yticklabels()
+    return {round(label.get_position()[1], 3): label.get_text() for label in labels}
+
+
 def _bars(ax: Axes) -> Iterator[str]:
-    """Name the bars of a horizontal chart with their lengths."""
-    # Panels that share their rows write the names once, so ticks may have no labels.
-    names = {round(label.get_position()[1], 3): label.get_text() for label in ax.get_yticklabels()}
+    """Name horizontal bars with their lengths, or with both ends where they begin elsewhere."""
+    names = _rows(ax)
     for bars in (c for c in ax.containers if isinstance(c, BarContainer)):
+        part = "" if (label := str(bars.get_label())).startswith("_") else f"{label}: "
         for bar in bars:
             name = names.get(round(bar.get_y() + bar.get_height() / 2, 3), "")
-            if name:
-                yield f"{name} {bar.get_width():.3g}"
+            low, high = bar.get_x(), bar.get_x() + bar.get_width()
+            ends = f"{bar.get_width():.3g}" if part or not low else f"{low:.3g} to {high:.3g}"
+            if any(map(str.isalpha, name)):
+                yield f"{part}{name} {ends}"
 
 
 def _lines(ax: Axes) -> Iterator[str]:
