@@ -6,8 +6,8 @@ nothing on the way uses counts nothing: a new file, a new function, another line
 was left apart.  Comments, docstrings and layout count nothing either.  Annotations are not
 followed, for they are never evaluated; of other packages only the name counts.
 
-A definition is written `tblib.engine.loop:fit`, an entry of a dictionary
-`tblib.models:BACKBONES[tiny_r3d]`.
+A definition is written ``tblib.engine.loop:fit``, an entry of a dictionary
+``tblib.models:BACKBONES[tiny_r3d]``.
 """
 
 from __future__ import annotations
