@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingStage
+from pydantic import ValidationError
+
+from ..errors import DataError, MissingStage
 from ..files import read_json, write_json
 from ..methods.job import Job
 from ..settings.config import Profile
@@ -73,35 +76,46 @@ def take_over(config: Profile, folder: Path, chapter: int) -> None:
     if missing := [k for k in chain(chapter) if k not in usable[best]]:
         raise MissingStage(_what_to_do(config, best, here, chapter, missing))
     _copy(config, folder, best, usable[best])
-    said = "; ".join(differences(read_json(best / "config.json"), here)[:3])
+    said = "; ".join(differences(_settings(best), here)[:3])
     chapters = ", ".join(map(str, usable[best]))
     print(f"chapters taken over from {best.name}, where they are the same: {chapters} ({said})")
 
 
 def _like(config: Profile) -> list[Path]:
     """Return the run directories of the same profile, the plain one first."""
-    notes = sorted(runs_home().glob(f"{config.name}*/config.json"))
-    return [path.parent for path in notes if read_json(path).get("name") == config.name]
+    found = []
+    for note in sorted(runs_home().glob(f"{config.name}*/config.json")):
+        with suppress(ValidationError, DataError):  # of an older version, or damaged: no donor
+            if _settings(note.parent)["name"] == config.name:
+                found.append(note.parent)
+    return found
+
+
+def _settings(donor: Path) -> dict[str, Any]:
+    """Return the settings of a run; one that was added since has its default."""
+    return Profile.model_validate(read_json(donor / "config.json")).model_dump(mode="json")
 
 
 def _usable(donor: Path, here: dict[str, Any]) -> list[int]:
     """Return the chapters of a run whose results hold with other settings."""
-    there = Profile.model_validate(read_json(donor / "config.json"))
+    there = _settings(donor)
+    now = Profile.model_validate(there).digest()
     cards = {k: donor / "cards" / f"{k:02d}.json" for k in USES}
     left = {k: [card, donor / "metrics" / card.name] for k, card in cards.items()}
     left[5].append(donor / "similarity.csv")
     run = [k for k, files in left.items() if all(path.is_file() for path in files)]
-    run = [k for k in run if read_json(cards[k])["config"] == there.digest()]
-    return [k for k in run if not changed(here, there.model_dump(mode="json"), k)]
+    run = [k for k in run if read_json(cards[k])["config"] == now]
+    return [k for k in run if not changed(here, there, k)]
 
 
 def _what_to_do(config: Profile, donor: Path, here: dict, chapter: int, missing: list[int]) -> str:
-    there = read_json(donor / "config.json")
-    told = changed(here, there, missing[-1]) or ["they have not been run"]
+    there = _settings(donor)
+    told = changed(here, there, missing[-1])
+    has = f"others ({'; '.join(told[:3])})" if told else "not all of them as they are now"
     numbers = " ".join(map(str, missing))
     return (
         f"chapter {chapter} needs chapters {numbers} with these settings, and {donor.name} has "
-        f"others ({'; '.join(told[:3])}); run `python -m tblib run {numbers} --profile "
+        f"{has}; run `python -m tblib run {numbers} --profile "
         f"{config.name} --seed {config.seed}{_set(config, there)}` once, then this cell again."
     )
 

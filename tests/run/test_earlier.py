@@ -78,10 +78,19 @@ def test_results_that_are_out_of_date_are_not_taken_over(plain):
         tblib.start(parameters(pretrain__lr=1e-3), chapter=2)
 
 
+@pytest.mark.parametrize("text", ["{", '{"name": "smoke", "gone": 1}'])
+def test_a_run_that_cannot_be_read_is_none_to_take_from(plain, text):
+    (plain.dir / "config.json").write_text(text)
+    with pytest.raises(MissingStage, match="not a run directory yet; run chapter 1"):
+        tblib.start(parameters(student__lr=1e-4), chapter=6)
+
+
 @pytest.mark.parametrize("lost", ["metrics/05.json", "similarity.csv"])
 def test_a_chapter_whose_files_are_not_whole_is_not_taken_over(plain, lost):
     (plain.dir / lost).unlink()
-    with pytest.raises(MissingStage, match="needs chapters 5 with"):
+    with pytest.raises(
+        MissingStage, match="chapters 5 with.*smoke has not all of them as they are"
+    ):
         tblib.start(parameters(student__lr=1e-4), chapter=6)
 
 
