@@ -27,6 +27,7 @@ import pictures
 import promises
 import reference
 import rooms
+import systems
 
 from tblib.errors import MissingStage, UserError
 from tblib.files import read_json
@@ -114,6 +115,11 @@ def stage_prose(run: Path, staging: Path, banner: str, url: str) -> None:
     reliability.write_text(promises.fill(reliability.read_text(), ROOT / "results"))
     overview = staging / "book" / "api.md"
     overview.write_text(reference.fill(overview.read_text()))
+    for name in systems.names():
+        card = staging / "book" / "systems" / f"{name}.md"
+        card.write_text(systems.fill(card.read_text(), name))
+    field = staging / "book" / "field.md"
+    field.write_text(field.read_text().replace("<!-- systems -->\n", systems.overview()))
     floors = staging / "book" / "how-the-code-hangs-together.md"
     floors.write_text(rooms.fill(floors.read_text(), floors.parent))
     for page in (staging / "book").rglob("*.md"):

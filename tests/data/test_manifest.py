@@ -120,7 +120,8 @@ def test_every_name_comes_back_from_a_manifest(tmp_path_factory, names, fps):
 
 def test_a_manifest_that_does_not_come_back_is_not_kept(tmp_path, monkeypatch):
     path = tmp_path / "manifest.csv"
-    row = dict(zip(manifest.COLUMNS, ["a", "/a", 1, 2, "0" * 64, 3, 4.0, 5, 6, 0, "rules 2"], strict=True))
+    values = ["a", "/a", 1, 2, "0" * 64, 3, 4.0, 5, 6, 0, "rules 2"]
+    row = dict(zip(manifest.COLUMNS, values, strict=True))
     manifest.write(path, [row])
     before = path.read_bytes()
     monkeypatch.setattr(exact, "load", lambda *_: manifest.as_table([row | {"frames": 9}]))
