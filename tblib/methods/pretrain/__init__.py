@@ -5,6 +5,7 @@ from .cvrl import CVRL
 from .distinctive import Distinctive
 from .invariant import Invariant
 from .joint import Joint
+from .rotation import Rotation
 from .transformations import Transformations
 
 METHODS = {
@@ -14,4 +15,5 @@ METHODS = {
     "cvrl": CVRL,
     "transformations": Transformations,
     "clip_order": ClipOrder,
+    "rotation": Rotation,
 }
