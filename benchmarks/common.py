@@ -62,6 +62,10 @@ class Report:
         rows = [{"size": size, "ms": 1e3 * value} for size, value in seconds.items()]
         self._add({"title": title, "what": what, "unit": unit, "rows": rows})
 
+    def costs(self, title: str, limit: float, rows: list[dict[str, Any]]) -> None:
+        """Add a table: what a step should cost by its operations, and what it does cost."""
+        self._add({"title": title, "unit": "step", "limit": limit, "rows": rows})
+
     def _add(self, entry: dict[str, Any]) -> None:
         self.tables.append(entry)
         print(f"\n{markdown(entry)}", flush=True)
@@ -75,7 +79,15 @@ class Report:
 def markdown(entry: dict[str, Any]) -> str:
     """Write one table as it stands in the README."""
     unit, rows = entry["unit"], entry["rows"]
-    if "what" in entry:
+    if "limit" in entry:
+        head = "| system | CPU ms per step | operations, of plain | time, of plain | ratio |"
+        head += "\n| :-- | --: | --: | --: | --: |"
+        lines = [
+            f"| {r['name']} | {r['ms']:.0f} | {r['should']:.2f} | {r['does'][0]:.2f} "
+            f"| {r['does'][0] / r['should']:.2f} |"
+            for r in rows
+        ]
+    elif "what" in entry:
         head = (
             f"| {entry['what']} | CPU ms per {unit} | relative to the first |\n| --: | --: | --: |"
         )
