@@ -31,6 +31,16 @@ def start(namespace: dict[str, Any], chapter: int):
     return directory.start(namespace, chapter, before=earlier.take_over)
 
 
+def load(path):
+    """Load a finished classifier from its folder or file, ready to use; see `run.travel.load`.
+
+    The model is in eval mode; `model.card` says its classes, clip, crop and where it comes from.
+    """
+    from .run import travel
+
+    return travel.load(path)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _SHORT:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,18 +2,20 @@
 
 A training state is one `state_00000200.pt` (read with `weights_only=True`) plus a JSON note with
 its SHA-256; the last two are kept.  A finished model is `model.safetensors` plus `model.json`.
-The note is written last, so a checkpoint without a matching note does not count.
+The note is written last, so a checkpoint without a matching note does not count.  What a model is
+made for stands inside its weights' file as well, so that the file alone can be used elsewhere.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -22,6 +24,7 @@ from ..files import atomic_write, read_json, sha256, write_json
 from . import workers
 
 KEEP = 2
+ABOUT = "tblib"  # one entry: the order of several in a file is not the same every time
 
 
 def save_state(folder: Path, step: int, state: dict[str, Any]) -> None:
@@ -56,11 +59,34 @@ def drop_states(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def save_model(folder: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write the finished weights, then `model.json` with their SHA-256 and `card`."""
+def save_model(
+    folder: Path, weights: dict[str, Tensor], card: dict[str, Any], about: dict | None = None
+) -> None:
+    """Write the finished weights, then `model.json` with their SHA-256 and `card`.
+
+    Args:
+        about: what the model is made for; goes into the weights' file and counts in its SHA-256,
+            so it must come out the same from the same training: no times, no paths.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    path = write(folder / "model.safetensors", save_file, plain)
-    write_json(folder / "model.json", {"sha256": sha256(path), **card})
+    inside = {ABOUT: json.dumps(about, sort_keys=True)} if about else None
+    path = write(folder / "model.safetensors", partial(save_file, metadata=inside), plain)
+    told = {"about": about} if about else {}
+    write_json(folder / "model.json", {"sha256": sha256(path), **card, **told})
+
+
+def about(path: Path) -> dict[str, Any]:
+    """Return what is written inside a file of weights; empty for those of earlier code.
+
+    Raises:
+        CheckpointError: it is not a file of weights, or what it says cannot be read.
+    """
+
+    def inside(path: Path) -> dict[str, Any]:
+        with safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+
+    return _read(path, inside, "Name the model.safetensors of a finished model")
 
 
 def model_card(folder: Path) -> dict[str, Any] | None:
@@ -112,7 +138,7 @@ def write(path: Path, save: Callable[[Any, Path], None], value: Any) -> Path:
     return atomic_write(path, writer)
 
 
-def _read(path: Path, load: Callable[[Path], Any]) -> dict[str, Any]:
+def _read(path: Path, load: Callable[[Path], Any], advice: str = "") -> dict[str, Any]:
     """Load a file that fits its note, but may still be another program's."""
     try:
         value = load(path)
@@ -121,10 +147,19 @@ def _read(path: Path, load: Callable[[Path], Any]) -> dict[str, Any]:
         said = f"it holds a {type(value).__name__}"
     except Exception as error:  # a foreign file can make a reader stumble in any way
         said = type(error).__name__  # torch's own message tells how to load it nevertheless
+    advice = advice or f"Delete {path.parent} and run its chapter again"
     raise CheckpointError(
-        f"{path} is not a file that this program wrote ({said}); nothing in it was run. Delete "
-        f"{path.parent} and run its chapter again."
+        f"{path} is not a file that this program wrote ({said}); nothing in it was run. {advice}."
     )
+
+
+def load_file_into(module: nn.Module, path: Path) -> None:
+    """Load a file of weights that came without its note, such as one that was copied.
+
+    Raises:
+        CheckpointError: as `load_into`, or it is no file of weights.
+    """
+    fill(module, _read(path, load_file, "Name the model.safetensors of a finished model"), path)
 
 
 def load_into(module: nn.Module, folder: Path, part: str = "") -> None:
@@ -135,12 +170,21 @@ def load_into(module: nn.Module, folder: Path, part: str = "") -> None:
     """
     prefix = f"{part}." if part else ""
     weights = {k[len(prefix) :]: v for k, v in load_weights(folder).items() if k.startswith(prefix)}
+    fill(module, weights, folder)
+
+
+def fill(module: nn.Module, weights: dict[str, Tensor], place: Path) -> None:
+    """Put weights into a module that has exactly these; `place` is named where it has not.
+
+    Raises:
+        CheckpointError: names, shapes or types do not fit; the first five are listed.
+    """
     own = module.state_dict()
     wrong = sorted(set(own) ^ set(weights))
     wrong += sorted(k for k in set(own) & set(weights) if _kind(own[k]) != _kind(weights[k]))
     if wrong:
         raise CheckpointError(
-            f"{folder} does not fit this model; first differences: {', '.join(wrong[:5])}."
+            f"{place} does not fit this model; first differences: {', '.join(wrong[:5])}."
         )
     module.load_state_dict(weights)
 

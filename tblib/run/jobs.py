@@ -27,7 +27,7 @@ from ..methods.base import Method
 from ..methods.job import Job
 from ..models import Classifier
 from ..settings.config import Profile
-from . import launch, training_view
+from . import launch, training_view, travel
 from .directory import Run, open_run
 from .models import build_method, classify
 from .reuse import clear_if_other, digest, watched
@@ -119,7 +119,7 @@ def _train(run: Run, job: Job, place: Path, remember: bool) -> None:
     for teacher in method.teachers if remember and job.teachers else ():
         teacher.save()
     card = {"digest": mark, "job": asdict(job), "seconds": round(time.monotonic() - began, 1)}
-    checkpoint.save_model(place, kept.state_dict(), card)
+    checkpoint.save_model(place, kept.state_dict(), card, travel.about(run, job, mark))
     checkpoint.drop_states(place)
 
 

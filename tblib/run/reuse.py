@@ -35,6 +35,7 @@ APART = (  # code that is no part of any mark
     *("tblib.errors", "tblib.progress", "tblib.reprs", "tblib.files"),  # words; how files are kept
     *("tblib.engine.stopping", "tblib.engine.workers"),  # when and where, not what
     "tblib.engine.hardware:keep_freed_memory",
+    "tblib.run.travel",  # what a finished model says of itself
     # Lists to choose from: the chosen entry counts.
     *("tblib.methods.pretrain:METHODS", "tblib.methods.semi:METHODS", "tblib.models:BACKBONES"),
     LOOKING,
@@ -62,7 +63,7 @@ def digest(run: Run, job: Job) -> str:
         "weights": job.weights_seed,
         "clips": registry.clips_per_step(c, job.method),
         "processes": [c.runtime.launch, c.runtime.compile, c.runtime.augment],
-        "classes": None if alone else len(run.videos.classes),
+        "classes": None if alone else [c.data.dataset, *run.videos.classes],  # in the model's file
     }
     settings = _without_later({**sections, "job": described})
     code = training_code(c.model.backbone, (job.method,))
