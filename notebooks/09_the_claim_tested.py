@@ -83,9 +83,8 @@ printed.astype(object).where(printed.notna(), "–")
 #
 # ## The design
 #
-# A study repeats everything over **seeds**.  A seed draws the labelled videos, the initial weights
-# and the order of clips, and all systems share its draw.  Two systems are therefore compared *in
-# pairs*, seed by seed.  All systems, and all teachers, take equally many steps on equally many
+# A study repeats everything over **seeds**.  A seed draws the labelled videos and the order of clips,
+# and all systems share its draw.  Two systems are therefore compared *in pairs*, seed by seed.  All systems, and all teachers, take equally many steps on equally many
 # clips.  Each has a fixed last step and is scored on the same test videos.  Nothing is chosen by
 # test accuracy.
 
@@ -214,9 +213,9 @@ each(plane)
 # distinctive one leave it.  *Upwards* is knowledge of classes.  The axis says which features were
 # asked for times; older records mix two spaces.
 #
-# Both questions, put to each family.  A persistent video has no order that could be known.  What is
-# found there all the same is the place within its repeated movement, which a network learns in some
-# seeds ([design log](../book/design-log.md)); it is no leak, but it blurs what $s(v)$ measures.
+# Both questions, put to each family.  A persistent video has no order.  What is found there all the
+# same is the place within its repeated movement ([design log](../book/design-log.md)); it is no
+# leak, but it blurs what $s(v)$ measures.
 
 
 # %% tags=["nbval-check-output"]
@@ -533,8 +532,7 @@ each(short(tables.teacher_combinations))
 # %% [markdown]
 # ## The same questions to another pair
 #
-# Recognising temporal transformations is a distinctive pretext of another sort: it has to notice
-# whether time runs forwards, jumps, or changes its speed.
+# Temporal transformations notice whether time runs forwards, jumps, or changes its speed.
 
 
 # %%
@@ -558,8 +556,7 @@ def second_teachers(study):
 each(second_teachers, undrawn=ORDERS)
 
 # %% [markdown]
-# If weighting has a use, it should show where teachers differ: on StickActions these two do more
-# than $f_I$ and $f_D$.
+# On StickActions these two differ more than $f_I$ and $f_D$.
 
 # %%
 each(short(tables.second_pair))
@@ -916,6 +913,6 @@ run.save_metrics(
 #
 # ## What to read next
 #
-# [*Results*](../book/results.md) has every table with its run cards, and [*What we changed and why*](../book/what-we-changed.md) says
-# which decisions were ours.  Of the papers, read those of the invariant method ({cite:alp}`cvrl`) and
+# [*Results*](../book/results.md) has every table with its run cards, and
+# [*What we changed and why*](../book/what-we-changed.md) says which decisions were ours.  Of the papers, read those of the invariant method ({cite:alp}`cvrl`) and
 # the distinctive one ({cite:alp}`tclr`) beside TimeBalance ({cite:alp}`timebalance`).

@@ -70,7 +70,7 @@ def _check_probabilities(measured: dict[str, Any], raw: dict[str, Any], where: s
     try:
         p = unpack(measured["p"], len(label), len(raw["classes"]))
     except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"probabilities recorded for {where} cannot be read: {error}") from None
     # The first class is named among equals before rounding, so equals after it prove nothing.
     second, first = np.partition(p, -2)[:, -2:].T
     clear = first - second > 1 / STEPS

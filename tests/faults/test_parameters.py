@@ -134,7 +134,9 @@ def test_what_the_system_refuses_and_what_the_user_stops(monkeypatch, capsys, er
     assert words in err and err.count("\n") == 1
 
 
-def test_a_mistake_of_the_programmer_is_not_dressed_up(monkeypatch):
+def test_a_mistake_of_the_programmer_is_not_dressed_up(monkeypatch, capsys):
+    """It keeps its traceback, and an exit code that no answer of a command has."""
     monkeypatch.setattr("tblib.run.doctor.report", lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        main(["doctor"])
+    assert main(["doctor"]) == 70
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback") and said.endswith("ZeroDivisionError: division by zero\n")

@@ -52,6 +52,6 @@ def test_a_newer_notebook_opens_and_saving_it_changes_no_file(paired):
 def test_an_older_text_that_differs_is_still_refused(paired):
     """Opening it would lose what was typed in the newer file."""
     path = paired / "01_data_and_clips.ipynb"
-    path.write_text(path.read_text().replace("# Data and clips", "# Clips and data", 1))
+    path.write_text(path.read_text().replace("Data and clips", "Clips and data", 1))
     with pytest.raises(HTTPError, match="more recent"):
         asyncio.run(manager(paired).get(path.name, type="notebook"))

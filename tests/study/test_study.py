@@ -187,11 +187,11 @@ def test_the_constant_is_chosen_once_and_never_on_test_videos(
         return torch.eye(4)[(torch.tensor(run.pool.labels[rows]) + shift) % 4]
 
     monkeypatch.setattr(scoring, "predict", predict)
-    monkeypatch.setattr(scoring, "identity", lambda run, name: f"weights of {name}")
+    monkeypatch.setattr(marks, "identity", lambda run, name: f"weights of {name}")
     assert scoring.constant(run) == 0.6, "the nearest to one half that hears the right one"
     assert asked == [run.pool.rows(pool).tolist()] * 2
     assert scoring.constant(run) == 0.6 and len(asked) == 2
-    monkeypatch.setattr(scoring, "identity", lambda run, name: f"other weights of {name}")
+    monkeypatch.setattr(marks, "identity", lambda run, name: f"other weights of {name}")
     assert scoring.constant(run) == 0.6 and len(asked) == 4
 
 
@@ -411,10 +411,10 @@ def test_a_mark_of_a_measurement_depends_on_what_it_reads(profile, tmp_path, mon
     before = all_marks()
     assert before == all_marks()
     for change, expected in [
-        ({"evaluate__clips": 3}, {"test", "summary"}),
+        ({"evaluate__clips": 3}, {"test", "scores", "summary"}),  # the constant is tested, too
         ({"similarity__map": "minmax"}, {"scores", "summary"}),
         ({"similarity__clips": 5}, {"probe", "raw", "scores", "summary"}),
-        ({"finetune__clip": {"frames": 4}}, {"test", "summary", "curve"}),
+        ({"finetune__clip": {"frames": 4}}, {"test", "scores", "summary", "curve"}),
         ({"pretrain__clip": {"frames": 16}}, {"probe", "raw", "scores", "summary"}),
         ({"student__lr": 0.5, "finetune__lr": 0.5, "pretrain__lr": 0.5}, set()),
     ]:
