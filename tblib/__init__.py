@@ -41,6 +41,16 @@ def load(path):
     return travel.load(path)
 
 
+def predict(model, videos, clips=None):
+    """Classify files and folders of videos with a finished model; see `run.predict.predict`.
+
+    `model` is a folder or file, or `RUN:NAME`.  The result has `.frame()`, `.save()`, `.figures()`.
+    """
+    from .run.predict import predict
+
+    return predict(model, videos, clips)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _SHORT:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

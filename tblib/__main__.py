@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | train | plan | doctor | data | record`."""
+"""Command line: `python -m tblib run | study | train | plan | predict | doctor | data | record`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from .errors import ConfigError, UserError
+from .run import commands as finished
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
 CRASHED = 70  # EX_SOFTWARE: a defect of this program, never the answer to a question
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("run_dir", type=Path)
     record.add_argument("name")
     record.set_defaults(command=_record)
+    finished.add(commands)
     for command in commands.choices.values():  # also after the command, where people put it
         command.add_argument(
             "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from .. import reprs
 from ..data import cache, datasets, ready, splits
@@ -182,6 +183,25 @@ def open_run(config: Profile, folder: Path, chapter: int) -> Run:
             "use another run_dir, or run chapter 1 again to start this one afresh."
         )
     return Run(config, folder.resolve(), chapter)
+
+
+def reopen(folder: Path) -> Run:
+    """Open a run directory with the settings that it holds.
+
+    Raises:
+        MissingStage: it is not a run directory.
+        ConfigError: its settings are those of other code.
+    """
+    if not (folder / "config.json").is_file():
+        raise MissingStage(f"{folder} is not a run directory; it has no config.json.")
+    try:
+        config = Profile.model_validate(read_json(folder / "config.json"))
+    except ValidationError as error:
+        raise ConfigError(
+            f"{folder} was begun by other code, whose settings this code does not know "
+            f"({error.errors()[0]['msg']}); run its chapters again."
+        ) from None
+    return open_run(config, folder, 2)
 
 
 def differences(old: dict, new: dict, prefix: str = "") -> list[str]:

@@ -421,3 +421,13 @@ def test_a_training_keeps_its_colour_and_steps_are_whole():
     history = pd.DataFrame({"step": [1, 2], "loss": [2.0, 1.0]})
     ticks = plot.training_curves({"joint": history}).axes[0].get_xticks()
     assert all(tick == round(tick) for tick in ticks)
+
+
+def test_a_prediction_has_frames_and_a_curve_for_each_class():
+    curves = {"walk": np.array([0.2, 0.9]), "AVeryLongClassName": np.array([0.8, 0.1])}
+    fig = plot.prediction(toy(8), np.array([0.0, 1.5]), curves, "film.mp4", "begin, seconds")
+    strip, ax = fig.axes
+    assert strip.images[0].get_array().shape == (24, 8 * 32 + 7 * 2, 3)
+    assert [line.get_label() for line in ax.lines] == list(curves)
+    assert ax.lines[0].get_xydata().tolist() == [[0.0, 0.2], [1.5, 0.9]]
+    assert pixels(fig).shape[1] == 900 and inside(fig)

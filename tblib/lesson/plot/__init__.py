@@ -6,6 +6,7 @@ each one once and a long run leaks none.  Call `use_book_style()` once before th
 
 from .clips import clip_timeline, contact_sheet, flow_colours, frame_strip, views
 from .contrast import clip_paths, contrast_roles
+from .predicted import prediction
 from .results import accuracy_bars, confusion, embedding
 from .reweighting import reweighting_illustration, similarity_and_strip, similarity_pair
 from .seeds import accuracy_curves, accuracy_over_seeds, label_curves, small, small_png
@@ -38,6 +39,7 @@ __all__ = [
     "growth_curves",
     "label_curves",
     "per_class_difference",
+    "prediction",
     "pretext_plane",
     "reweighting_illustration",
     "score_distribution",
