@@ -19,6 +19,9 @@ CRASHED = 70  # EX_SOFTWARE: a defect of this program, never the answer to a que
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; a user's mistake prints one sentence and returns a non-zero code."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a letter shows its number
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.command(options) or 0
     except (UserError, OSError) as error:

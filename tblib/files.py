@@ -89,8 +89,9 @@ def _refusable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written ({error}); free space or allow writing there and run the "
-            "same command again. What was there before is unchanged."
+            f"{path} cannot be written ({error}); free space or allow writing there, or set "
+            "TB_DATA and TB_RUNS to other folders, and run the same command again. What was there "
+            "before is unchanged."
         ) from None
 
 
@@ -123,7 +124,8 @@ def held(lock: Path, what: str) -> Iterator[None]:
     except OSError as error:
         guard.release()
         raise StorageError(
-            f"{lock} cannot be written ({error}); free space or allow writing there."
+            f"{lock} cannot be written ({error}); free space or allow writing there, or choose "
+            "another folder (TB_RUNS, RUN_DIR or --run-dir)."
         ) from None
     try:
         yield

@@ -106,9 +106,9 @@ def main(argv: list[str] | None = None) -> None:
             refresh_stamps(folder, profile)
         os.environ |= settled_environment()
         name_this_user()
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        sys.exit(getattr(error, "exit_code", UserError.exit_code))
     if profile.study is not None:  # a graph of its own: hundreds of trainings of seconds each
         named = [f"--profile={arguments.profile}", f"--run-dir={folder}"]
         os.execv(sys.executable, [sys.executable, "-m", "tblib", "study", *named, *extra])

@@ -114,7 +114,7 @@ def load_profile(
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text()) or {}
+        tree = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise ConfigError(
             f"profile {path} is not valid YAML: {' '.join(str(error).split())}"

@@ -205,6 +205,13 @@ def test_snakemake_is_told_no_name_that_a_user_chose(program, tmp_path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
+def test_a_run_directory_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = reproduce(tmp_path / "file" / "run")
+    assert done.returncode == 2 and "file/run" in done.stdout.splitlines()[-1]
+    assert "Traceback" not in done.stdout and (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_code_of_another_checkout_is_refused(program, tmp_path):
     """A `.venv` that was copied along runs the package of the place it came from."""
     import beside

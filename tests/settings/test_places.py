@@ -1,12 +1,14 @@
 """Folders that a user names: one meaning, from wherever the command was typed."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from tblib.data import datasets
 from tblib.errors import DataError
-from tblib.files import resolved
+from tblib.files import ROOT, resolved
 from tblib.settings.profiles import data_home, load_profile, runs_home, settled, settled_environment
 
 
@@ -70,3 +72,17 @@ def test_a_user_without_a_home_to_write_to_is_lent_one(typed, monkeypatch, home)
 def test_a_home_that_can_be_written_to_stays(typed, monkeypatch):
     monkeypatch.setenv("HOME", str(typed))
     assert "HOME" not in settled_environment()
+
+
+def test_a_profile_written_with_a_byte_order_mark_or_accents_is_read(typed):
+    text = "title: müde\ndata: {dataset: folder, root: hüpfen}\n"
+    (typed / "mine.yaml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    config = load_profile("mine.yaml")
+    assert config.title == "müde" and config.data.root == typed / "hüpfen"
+
+
+def test_a_terminal_that_lacks_a_letter_is_told_its_number(typed):
+    line = [sys.executable, "-m", "tblib", "data", "info", "--profile", "müde.yaml"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, env=environment, capture_output=True)
+    assert done.returncode == 2 and rb"m\xfcde.yaml" in done.stderr, done.stderr
