@@ -2,6 +2,9 @@
 
 A *view sampler* says which frames of a video a method wants to see.  Its `indices(n_frames, rng)`
 returns integers `[V, T]` in `[0, n_frames)`; V views of T frames each.
+
+The unit of every length and stride is the frame, not the second, also where frames are not equally
+long: every container has frames, not every one has times, and the paper counts frames.
 """
 
 from __future__ import annotations

@@ -68,11 +68,19 @@ class _Track:
 
     @property
     def area(self) -> int:
-        return (self.stream.width or 0) * (self.stream.height or 0)
+        context = self.stream.codec_context
+        return 0 if context is None else context.width * context.height
 
     @property
     def shown(self) -> list[whole.Packet]:
         return [packet for packet in self.packets if packet.size and not packet.hidden]
+
+
+def opened(path, **options: str):
+    """Open a video file with PyAV, whatever the letters of its title; `options` go to FFmpeg."""
+    import av
+
+    return av.open(str(path), options=ONLY | options, metadata_errors="replace")
 
 
 def inspect(path) -> Container:
@@ -87,7 +95,7 @@ def inspect(path) -> Container:
     path = Path(path)
     whole.check_file(path)
     try:
-        with av.open(str(path), options=ONLY) as file:
+        with opened(path) as file:
             tracks = _read(path, file)
             track = _film(path, tracks)
             about = _describe(path, file.format.name, track, len(tracks) == 1)
@@ -139,6 +147,7 @@ def _film(path, tracks: Sequence[_Track]) -> _Track:
     films = [track for track in tracks if not int(track.stream.disposition) & ASIDE]
     if not films:
         raise DecodeError(path, "no_video_stream", "it has no video stream, only a cover picture")
+    films = [track for track in films if track.stream.codec_context is not None] or films
     most = max(len(track.shown) for track in films)
     films = [track for track in films if len(track.shown) > (1 if most > 1 else 0)] or films
     films = [track for track in films if FEW * len(track.shown) >= most]
@@ -150,7 +159,7 @@ def _film(path, tracks: Sequence[_Track]) -> _Track:
 def _describe(path, kind: str, track: _Track, alone: bool) -> Container:
     stream, shown, picture = track.stream, track.shown, track.picture
     codec = _codec(path, track)
-    width, height, turn = stream.width, stream.height, AS_STORED
+    width, height, turn = stream.codec_context.width, stream.codec_context.height, AS_STORED
     if picture is not None:
         matrix = picture.side_data.get("DISPLAYMATRIX")
         width, height = picture.width, picture.height
@@ -211,7 +220,7 @@ def _recount(path, index: int) -> int:
     count = 0
     with (
         suppress(av.error.FFmpegError),
-        av.open(str(path), options=ONLY | {"ignore_editlist": "1"}) as file,
+        opened(path, ignore_editlist="1") as file,
     ):
         for packet in file.demux(file.streams[index]):
             count += packet.size > 0 and not packet.is_corrupt
@@ -230,18 +239,20 @@ def check_clean(path) -> None:
     """
     import av
 
-    faults = 0
-    with av.open(str(path), options=ONLY) as file:
-        stream = file.streams[inspect(path).stream]
-        stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+careful+explode"}
-        first = None  # time of the first whole picture
-        for packet in file.demux(stream):
-            first = packet.pts if first is None and packet.is_keyframe else first
-            lost = packet.is_discard or (None not in (first, packet.pts) and packet.pts < first)
-            try:
-                faults += any(frame.is_corrupt for frame in packet.decode()) and not lost
-            except av.error.FFmpegError:
-                faults += not lost
+    index, faults, first = inspect(path).stream, 0, None  # first: time of the first whole picture
+    strict = {"err_detect": "crccheck+bitstream+buffer+careful+explode"}
+    try:
+        with opened(path) as file:
+            file.streams[index].codec_context.options = strict
+            for packet in file.demux(file.streams[index]):
+                first = packet.pts if first is None and packet.is_keyframe else first
+                lost = packet.is_discard or (None not in (first, packet.pts) and packet.pts < first)
+                try:
+                    faults += any(frame.is_corrupt for frame in packet.decode()) and not lost
+                except av.error.FFmpegError:
+                    faults += not lost
+    except (av.error.FFmpegError, OSError) as error:
+        raise DecodeError(path, "unreadable", f"reading it fails ({error})") from None
     if faults:
         detail = f"{faults} packets of it hold wrong bytes; copy it again"
         raise DecodeError(path, "damaged", detail)

@@ -16,7 +16,7 @@ from contextlib import suppress
 import numpy as np
 
 from ..errors import DecodeError, UserError
-from .container import ONLY, Container
+from .container import Container, opened
 from .turning import resize
 from .whole import slack
 
@@ -46,7 +46,7 @@ def _pictures(path, about: Container, shown: _Shown) -> Iterator:
     import av
 
     try:
-        with av.open(str(path), options=ONLY) as file:
+        with opened(path) as file:
             stream = file.streams[about.stream]
             stream.codec_context.thread_count = 1  # files are read side by side
             for packet in file.demux(stream):
@@ -119,7 +119,7 @@ def _count_decodable(path, about: Container) -> int:
     import av
 
     count = 0
-    with av.open(str(path), options=ONLY) as file:
+    with opened(path) as file:
         for packet in file.demux(file.streams[about.stream]):
             with suppress(av.error.FFmpegError):  # a damaged packet: its frames are not counted
                 count += len(packet.decode())

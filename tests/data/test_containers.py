@@ -308,7 +308,8 @@ def test_the_film_is_read_not_the_thumbnail(tmp_path, first, second, film, codec
 
 def test_marks_of_covers_and_of_the_default_film_count():
     def track(mark, frames=30, width=128):
-        stream = SimpleNamespace(disposition=mark, width=width, height=96)
+        context = SimpleNamespace(width=width, height=96)
+        stream = SimpleNamespace(disposition=mark, codec_context=context)
         packet = whole.Packet(0, 0, 9, True, False, False)
         return container._Track(stream, [packet] * frames)
 
@@ -326,13 +327,27 @@ def test_a_code_without_a_decoder_is_one_sentence(tmp_path, monkeypatch):
 
     def blind(track, packet):
         real(track, packet)
-        context = SimpleNamespace(codec=SimpleNamespace(canonical_name="av1"))
+        code = SimpleNamespace(canonical_name="av1")
+        context = SimpleNamespace(codec=code, width=64, height=48)
         track.picture, track.stream = None, SimpleNamespace(
-            codec_context=context, disposition=1, width=64, height=48, frames=4
+            codec_context=context, disposition=1, frames=4
         )  # fmt: skip
 
     monkeypatch.setattr(container, "_note", blind)
     with pytest.raises(DecodeError, match="coded in av1, which this installation cannot decode; c"):
+        video.decode(path)
+
+
+def test_a_title_in_another_encoding_and_a_code_that_nobody_knows_are_no_crash(tmp_path):
+    path = tmp_path / "a.mkv"
+    write_video(path, moving_frames(6), "libx264")
+    data = path.read_bytes()
+    assert data.count(b"Lavf") >= 1
+    path.write_bytes(data.replace(b"Lavf", b"\xe9t\xe9f"))
+    assert len(video.decode(path)) == 6
+    path = write_video(tmp_path / "a.mp4", moving_frames(6), "libx264")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"xyz1"))
+    with pytest.raises(DecodeError, match="coded in an unknown code, which this installation"):
         video.decode(path)
 
 

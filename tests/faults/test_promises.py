@@ -49,7 +49,7 @@ def test_every_fault_of_the_plan_is_proven_or_its_deviation_named():
 
 def test_every_promise_has_tests_that_inject_its_fault():
     parts = re.split(r"^### (P\d+)\. ", PAGE.partition("## What was measured")[0], flags=re.M)
-    assert parts[1::2] == [f"P{n}" for n in range(1, 12)]
+    assert parts[1::2] == [f"P{n}" for n in range(1, 14)]
     assert all("`tests/faults/" in text for text in parts[2::2])
 
 
@@ -111,7 +111,7 @@ def test_lists_of_tests_are_closed_counted_and_complete(promises):
     fence = re.compile(r"^:{5}\{dropdown\} ([^\n]+)\n(.*?)^:{5}$", re.M | re.S)
     closed = fence.findall(page)
     counts = [(t, text) for t, text in closed if t.startswith("The tests (")]
-    assert len(counts) == 11
+    assert len(counts) == 13
     for title, text in counts:
         assert title == f"The tests ({len(pattern.findall(text))})"
     assert pattern.findall(fence.sub("", page)) == [], "outside of what is closed"
@@ -131,12 +131,12 @@ def test_a_new_error_gets_into_the_lists(promises, tmp_path):
 
 
 def test_the_page_is_filled_and_each_exit_code_is_explained(promises):
-    from tblib.__main__ import INTERRUPTED
+    from tblib.__main__ import CRASHED, INTERRUPTED
     from tblib.errors import UserError
 
     page = promises.fill(PAGE, ROOT / "results")
     assert "<!--" not in page and promises.message_lists() in page
-    for code in (0, 1, UserError.exit_code, INTERRUPTED):
+    for code in (0, 1, UserError.exit_code, CRASHED, INTERRUPTED):
         assert re.search(rf"^\| {code} \| ", page, re.M)
 
 
