@@ -152,6 +152,24 @@ class ClipPair:
         return np.stack([clip(s, self.frames, self.stride, n_frames) for s in starts])
 
 
+@dataclass(frozen=True)
+class DifferentTimes:
+    """`n` clips of one video at random times, no two at the same where it is long enough.
+
+    Source: Feichtenhofer et al., CVPR 2021: ρ clips at independent times.
+    """
+
+    frames: int
+    stride: int
+    n: int
+
+    def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Return frame indices `[n, T]`, in no order."""
+        times = max(n_frames - self.frames * self.stride, 0) + 1
+        starts = rng.choice(times, self.n, replace=times < self.n)
+        return np.stack([clip(int(s), self.frames, self.stride, n_frames) for s in starts])
+
+
 TRANSFORMATIONS = ("original", "periodic", "permutation", "warp")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,18 @@ def decay_at(step: int, steps: int, decay: float, span: float) -> float:
     Source: official code of Tarvainen and Valpola, NeurIPS 2017, for the start.
     """
     return min(decay, 1 - 1 / (step + 1), max(1 - 1 / (span * steps), 0.0))
+
+
+def cosine_decay(step: int, steps: int, decay: float) -> float:
+    """Share of the old average that stays at a step, eq. :eq:`eq-cosine-decay`: rises to 1.
+
+    Args:
+        step: counted from 0, of `steps`.
+        decay: at step 0, in [0, 1].
+
+    Source: official code of Feichtenhofer et al., CVPR 2021.
+    """
+    return 1 - (1 - decay) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 class Average(nn.Module):

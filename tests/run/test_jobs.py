@@ -278,8 +278,8 @@ def test_two_jobs_side_by_side_give_the_weights_of_one_at_a_time(open_at):
 
 def check_mistake_in_a_worker(run):
     """The sentence of an error crosses from the worker to the user."""
-    with pytest.raises(ConfigError, match="a pool of videos is empty"):
-        run_jobs(run, [Job("bad", "supervised", steps=1, seed=0, pool="val")])
+    with pytest.raises(ConfigError, match="the labels of the pool 'val' are not to be known"):
+        run_jobs(run, [Job("bad", "supervised", steps=1, seed=0, options={"pool": "val"})])
 
 
 def check_killed_worker(run):

@@ -5,6 +5,8 @@ from .cvrl import CVRL
 from .distinctive import Distinctive
 from .invariant import Invariant
 from .joint import Joint
+from .rho_byol import RhoBYOL
+from .rho_moco import RhoMoCo
 from .rotation import Rotation
 from .transformations import Transformations
 
@@ -16,4 +18,6 @@ METHODS = {
     "transformations": Transformations,
     "clip_order": ClipOrder,
     "rotation": Rotation,
+    "rho_moco": RhoMoCo,
+    "rho_byol": RhoBYOL,
 }
