@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tblib.study import grid
+
 CLASSES, PER_CLASS = 20, 4
 PRETRAINED = ("invariant", "distinctive", "joint", "cvrl", "transformations", "clip_order",
               "invariant_b", "untrained")  # fmt: skip
@@ -26,6 +28,8 @@ TOP1 = {
     "student_s_invariant": 74, "student_s_projected": 77,
     "student_kl": 79, "student_unlabelled_only": 70,
 }  # fmt: skip
+SYSTEMS = {f"{name}_random": 50 for name in grid.systems()} | {"timebalance_random": 60}
+SYSTEMS |= {f"{name}_ssl": 61 for name in grid.systems()}
 LEAN = {"invariant": 15, "teacher_invariant": 15, "distinctive": -15, "teacher_distinctive": -15}
 
 
@@ -88,6 +92,7 @@ def _unit(rng, seed: int, fraction: float, label, families: bool) -> dict:
     names = [n for n in TOP1 if main or n in SWEEP or (first and n == "all_labels")]
     names = [n for n in names if families or n != "student_oracle"]
     names = [n for n in names if n != "all_labels" or first]
+    others = np.random.default_rng([17, seed])  # a system more moves no number of the rest
     s = np.where(label < 10, 0.75, 0.25) + rng.uniform(-0.2, 0.2, len(label))
     return {
         "seed": seed, "fraction": fraction, "labelled": round(1000 * fraction),
@@ -95,7 +100,8 @@ def _unit(rng, seed: int, fraction: float, label, families: bool) -> dict:
                  "jobs": 1, "host_cpus": 2, "versions": {"python": "3.11"},
                  "started": "2026-01-01T00:00:00+00:00", "seconds": 100.0, "config": "2" * 12},
         "pretraining": {n: _pretrained(rng, n, label) for n in PRETRAINED} if first else {},
-        "cells": {n: _cell(rng, n, fraction, label) for n in names},
+        "cells": {n: _cell(rng, n, fraction, label) for n in names}
+        | {n: _cell(others, n, fraction, label) for n in SYSTEMS if main},
         "similarity": _similarity(rng, families) if main else {},
         "s": s.round(3).tolist(),
         "mixed": {n: v + rng.uniform(-1, 1) for n, v in _MIXED.items()},
@@ -107,7 +113,8 @@ _MIXED = {"average": 66.0, "reweighted": 70.0, "shuffled": 65.0, "inverted": 58.
 
 
 def _cell(rng, name: str, fraction: float, label) -> dict:
-    top1 = TOP1[name] if name == "all_labels" else TOP1[name] + 5 * np.log2(fraction / 0.2)
+    planted = (TOP1 | SYSTEMS)[name]
+    top1 = planted if name == "all_labels" else planted + 5 * np.log2(fraction / 0.2)
     cell = {"steps": 200, "clips": 6400, "seconds": 14.0,
             "right": _bits(rng, label, top1, LEAN.get(name, 0))}  # fmt: skip
     if name in (*INITS, "student_reweighted"):

@@ -128,8 +128,14 @@ class Study(Section):
     sweep: tuple[Fraction, ...] = ()  # further fractions, with the main systems only
     sweep_seeds: Annotated[int, Field(ge=0)] = 0  # of the first so many seeds; 0: of all
     groups: tuple[
-        Literal["controls", "combinations", "initialisations", "definitions", "distillation"], ...
+        Literal[
+            "controls", "combinations", "initialisations", "definitions", "distillation", "systems"
+        ],
+        ...,
     ] = ()
+    # Options of a method that the group `systems` trains it with, by its name: what trials on
+    # validation videos chose for it.
+    constants: dict[str, dict[str, bool | int | float | str]] = {}
 
     @model_validator(mode="after")
     def _each_unit_once(self) -> Study:

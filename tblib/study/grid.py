@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..methods.job import Job
+from ..methods.semi import METHODS
 from ..run.models import student_job
 from ..settings.config import Profile
 
 OTHER_SEED = "invariant_b"  # the invariant pretraining of the next seed
 CURVE_POINTS = 8
+STARTS = {"random": "", "ssl": "ssl_joint"}  # weights that a system of the table begins with
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def cells(c: Profile, group: str) -> list[Cell]:
         "initialisations": _initialisations,
         "definitions": _definitions,
         "distillation": _distillation,
+        "systems": _systems,
         "sweep": _sweep,
     }[group](c)
 
@@ -153,6 +156,29 @@ def _initialisations(c: Profile) -> list[Cell]:
     ]
     average = replace(scratch, name="student_average_scratch", score="average")
     return [*watched, Cell("student_average_scratch", average)]
+
+
+def _systems(c: Profile) -> list[Cell]:
+    """Every other system of the shelf, from random and from self-supervised weights.
+
+    TimeBalance from self-supervised weights is `student_reweighted`; its teachers are pretrained in
+    both cases.
+    """
+    jobs = {
+        f"{name}_{start}": Job(
+            f"system_{name}_{start}", name, c.student.steps, c.seed, init,
+            options=c.study.constants.get(name, {}),
+        )
+        for name in systems()
+        for start, init in STARTS.items()
+    }  # fmt: skip
+    scratch = replace(student_job(c, "random_init"), name="system_timebalance_random")
+    return [*(Cell(name, job) for name, job in jobs.items()), Cell("timebalance_random", scratch)]
+
+
+def systems() -> list[str]:
+    """Name the semi-supervised methods that are compared with TimeBalance."""
+    return [name for name in METHODS if name not in ("supervised", "timebalance")]
 
 
 def _definitions(c: Profile) -> list[Cell]:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from ..lesson.paper import ablations
 from ..stats import mean_ci, paired_test
+from . import grid
 from .reading import Study
 
 ABSENT = "–"
@@ -128,6 +129,21 @@ def label_counts(study: Study) -> pd.DataFrame:
         ("student, reweighted", "student_reweighted", ""),
     ]
     return _table(study, rows, "ssl", study.fractions)
+
+
+def systems_from_random_weights(study: Study) -> pd.DataFrame:
+    """Every semi-supervised system from random weights; against labels alone from the same."""
+    return _table(study, _systems("random", "scratch", "timebalance_random"), "scratch")
+
+
+def systems_from_ssl_weights(study: Study) -> pd.DataFrame:
+    """Every semi-supervised system from the joint pretraining; against labels alone from it."""
+    return _table(study, _systems("ssl", "ssl", "student_reweighted"), "ssl")
+
+
+def _systems(start: str, labels_only: str, timebalance: str) -> list[Row]:
+    others = [(name.replace("_", " "), f"{name}_{start}", "") for name in grid.systems()]
+    return [("labelled only", labels_only, ""), *others, ("TimeBalance", timebalance, "")]
 
 
 def percent(fraction: float) -> str:

@@ -26,7 +26,7 @@ from tblib.settings.profiles import load_profile
 from tblib.study import conduct, graph, grid, marks, reading, scoring, work
 from tblib.study.record import RESULTS, record, settings
 
-GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation")
+GROUPS = ("controls", "combinations", "initialisations", "definitions", "distillation", "systems")
 TINY = {
     "title": "tiny: a study of seconds",
     "data": {
@@ -77,7 +77,22 @@ def test_every_system_gets_the_same_steps_and_clips(name):
     if name == "gym-study":  # the start all students share is as long as both teachers' together
         assert pretrained.pop("ssl_joint") == 2 * pretrained["ssl_invariant"]
     assert len(teachers | compared) == len(set(pretrained.values())) == 1
-    assert {registry.clips_per_step(c, cell.job.method) for cell in cells} == {c.finetune.batch}
+    own = [cell for cell in cells if cell.name.rpartition("_")[0] not in grid.systems()]
+    assert {registry.clips_per_step(c, cell.job.method) for cell in own} == {c.finetune.batch}
+
+
+def test_the_study_of_systems_has_all_of_them_from_both_starts_and_the_settings_of_the_chapters():
+    c, chapters = load_profile("systems-study"), load_profile("laptop")
+    jobs = {cell.name: cell.job for cell in grid.cells(c, "systems")}
+    assert {job.method for job in jobs.values()} == set(registry.semi.METHODS) - {"supervised"}
+    for name in grid.systems():
+        starts = [jobs[f"{name}_random"].init, jobs[f"{name}_ssl"].init]
+        assert starts == ["", "ssl_joint"] and jobs[f"{name}_ssl"].steps == c.student.steps
+    for section in ("data", "sticks", "model", "pretrain", "finetune", "similarity", "student"):
+        assert getattr(c, section) == getattr(chapters, section)
+    chosen = load_profile("systems-study", {"study.constants": {"fixmatch": {"tau": 0.7}}})
+    (job,) = [e.job for e in grid.cells(chosen, "systems") if e.name == "fixmatch_ssl"]
+    assert job.options == (("tau", 0.7),)
 
 
 @pytest.mark.parametrize("name", ["laptop", "ucf101"])

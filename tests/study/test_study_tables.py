@@ -24,6 +24,8 @@ ALL_TABLES = (
     tables.score_definitions,
     tables.score_controls,
     tables.distillation,
+    tables.systems_from_random_weights,
+    tables.systems_from_ssl_weights,
     tables.label_counts,
 )
 
