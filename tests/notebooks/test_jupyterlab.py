@@ -109,18 +109,32 @@ def test_chapters_read_run_and_show_their_progress(address, notebooks):
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(1000 * LIMIT)
         for chapter in CHAPTERS:
-            before = [(notebooks / f"{chapter}{e}").read_bytes() for e in (".py", ".ipynb")]
+            files = [notebooks / f"{chapter}{ending}" for ending in (".ipynb", ".py")]
+            before = [path.read_bytes() for path in files]
             opened(page, address, chapter)
             reads_as_on_the_page(page, chapter)
             assert page.locator(".jp-mod-dirty").count() == 0, "opening a chapter changes it"
-            page.keyboard.press("Control+s")
-            page.wait_for_timeout(3000)
-            after = [(notebooks / f"{chapter}{e}").read_bytes() for e in (".py", ".ipynb")]
+            saved(page, files)
+            after = [path.read_bytes() for path in files]
             assert after == before, "saving an unchanged chapter changed a file"
             everything_runs(page)
         shown = page.locator(".jp-OutputArea-output").all_inner_texts()
         assert any("ssl_joint" in text and "100%|" in text for text in shown), "bars"
         assert page.locator(".jp-OutputArea img").count() >= 4, "figures and the curves"
+
+
+def saved(page, files):
+    """Save by the keyboard and wait until both files were written, to the end."""
+    since = [path.stat().st_mtime_ns for path in files]
+    page.keyboard.press("Control+s")
+    limit = time.monotonic() + LIMIT
+    while any(
+        path.stat().st_mtime_ns == then or not path.stat().st_size
+        for path, then in zip(files, since, strict=True)
+    ):
+        assert time.monotonic() < limit, "nothing was saved"
+        page.wait_for_timeout(500)
+    page.wait_for_timeout(3000)
 
 
 def everything_runs(page):
