@@ -1,4 +1,4 @@
-"""Command line: `python -m tblib run | study | train | plan | predict | doctor | data | record`."""
+"""Command line, `tblib` or `python -m tblib`: run chapters, look at data, use what was trained."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ from .run import commands as finished
 
 INTERRUPTED = 130  # what shells report after Ctrl-C
 CRASHED = 70  # EX_SOFTWARE: a defect of this program, never the answer to a question
+EXAMPLES = """examples:
+  tblib run all --profile laptop           every chapter, in order
+  tblib run 5 --set similarity.map=logistic
+  tblib data info --profile mine.yaml      what is in your folder, and who is labelled
+  tblib plan --profile mine.yaml           how long, how much memory, before anything runs
+  tblib info laptop                        what is finished, what is stale, what comes next
+  tblib predict laptop:student_reweighted videos/
+`tblib COMMAND --help` tells more."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tblib", description=__doc__)
+    called = "tblib" if Path(sys.argv[0]).stem == "tblib" else "python -m tblib"
+    parser = argparse.ArgumentParser(
+        prog=called, description=__doc__, epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="command")
     run = commands.add_parser("run", help="execute chapters (1, 2, …) or `all` of a profile")

@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 
 import pytest
+from smoke import ROOT
 
-from tblib.__main__ import main
+from tblib.__main__ import _parser, main
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +143,18 @@ def test_a_mistake_found_inside_a_notebook_is_one_sentence_too(tiny_root, tmp_pa
     assert done.stderr.count("\n") == 1
     (failed,) = (tmp_path / "runs").glob("*/logs/*.failed.ipynb")
     assert "label fraction" in failed.read_text(), "the notebook is kept to look at"
+
+
+def test_help_shows_examples_that_are_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.partition("examples:")[2].splitlines()
+    shown = [line.split("   ")[0].split() for line in lines if line.startswith("  tblib ")]
+    assert len(shown) >= 5
+    for _, *arguments in shown:
+        _parser().parse_args(arguments)
+
+
+def test_the_command_of_the_package_is_this_program():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"tblib": f"{main.__module__}:{main.__name__}"}

@@ -1,4 +1,4 @@
-"""Commands about finished work: `predict`; each is a parser and what it calls."""
+"""Commands about finished work, `predict`, `info`, and `schema`: parsers and what they call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,22 @@ PREDICT = """examples:
   tblib predict laptop:student_reweighted videos/ --csv answers.csv --figure answers.png
   tblib predict model.safetensors a.avi b.avi --clips 20 --json answers.json"""
 
+INFO = """examples:
+  tblib info laptop
+  tblib info runs/mine-3f2a9c01b7de"""
+SCHEMA = """example:
+  tblib schema > notebooks/profiles/profile.schema.json"""
+
 
 def add(commands) -> None:
     """Add the commands to the parser's."""
     _add_predict(commands)
+    info = _add(commands, "info", "what a run holds, what is stale, what to run next", INFO)
+    info.add_argument("run", help="folder of a run, or its name below runs/")
+    info.set_defaults(command=_info)
+    short = "write the JSON schema of profiles, which editors complete and check them by"
+    schema = _add(commands, "schema", short, SCHEMA)
+    schema.set_defaults(command=_schema)
 
 
 def _add(commands, name: str, short: str, examples: str) -> argparse.ArgumentParser:
@@ -64,3 +76,17 @@ def _draw(found, file: Path) -> None:
     for k, figure in enumerate(figures, 1):
         place = file if len(figures) == 1 else file.with_stem(f"{file.stem}-{k}")
         atomic_write(place, lambda to, figure=figure: figure.savefig(to, dpi=150))
+
+
+def _info(options: argparse.Namespace) -> None:
+    from .info import report
+
+    with redirect_stdout(sys.stderr):  # decoding may be told about
+        text = report(options.run)
+    print(text)
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from ..settings.schema import text
+
+    print(text(), end="")

@@ -115,12 +115,12 @@ def _what_to_do(config: Profile, donor: Path, here: dict, chapter: int, missing:
     numbers = " ".join(map(str, missing))
     return (
         f"chapter {chapter} needs chapters {numbers} with these settings, and {donor.name} has "
-        f"{has}; run `python -m tblib run {numbers} --profile "
-        f"{config.name} --seed {config.seed}{_set(config, there)}` once, then this cell again."
+        f"{has}; run `python -m tblib run {numbers} --profile {config.name} --seed "
+        f"{config.seed}{set_options(config, there)}` once, then this cell again."
     )
 
 
-def _set(config: Profile, there: dict[str, Any]) -> str:
+def set_options(config: Profile, there: dict[str, Any]) -> str:
     """Write the settings that differ as the command line takes them."""
     here = config.model_dump(mode="json")
     names = [said.partition(":")[0] for said in differences(there, here)]

@@ -2,11 +2,13 @@
 
 import math
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from tblib.errors import ConfigError
+from tblib.settings import schema
 from tblib.settings.config import Profile
 from tblib.settings.profiles import PROFILES, data_home, load_profile, profile_names, runs_home
 
@@ -17,6 +19,22 @@ def test_every_profile_file_is_valid(name):
     assert profile.name == name
     assert profile.title.startswith(f"{name}:")
     assert profile.pretrain.clip.frames % profile.pretrain.slots == 0
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_fits_the_schema_it_names(name):
+    first, *_ = text = (PROFILES / f"{name}.yaml").read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=profile.schema.json"
+    tree = yaml.safe_load("\n".join(text))
+    jsonschema.validate(tree, schema.schema())
+    tree["student"] = {"stesp": 5}
+    with pytest.raises(jsonschema.ValidationError, match="stesp"):
+        jsonschema.validate(tree, schema.schema())
+
+
+def test_the_schema_beside_the_profiles_is_that_of_the_code():
+    kept = (PROFILES / "profile.schema.json").read_text()
+    assert kept == schema.text(), "tblib schema > notebooks/profiles/profile.schema.json"
 
 
 def test_smoke_and_laptop_profiles_exist():
