@@ -106,7 +106,7 @@ def _read(source: str, package: str) -> _Module:
                 raise ConfigError(f"{package} imports *; name what is needed.")
             module.imports |= syntax.imported(node, package)
         elif names := syntax.bound(node):
-            for name in names:
+            for name in sorted(names):  # the order of a set differs from process to process
                 module.definitions.setdefault(name, []).append(node)
         elif not syntax.silent(node):
             module.besides.append(node)

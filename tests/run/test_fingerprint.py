@@ -2,8 +2,11 @@
 
 import ast
 import hashlib
+import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 from smoke import ROOT
@@ -296,3 +299,22 @@ def test_a_chapter_is_out_of_date_by_what_it_uses_and_trains(package):
         assert len(changed) < len(before) or expected == before.keys(), changed
         assert changed if expected else not changed
         before = after
+
+
+def test_a_fingerprint_is_the_same_in_every_process():
+    """Sets of text have another order in another process."""
+    code = (
+        "from tblib.run.chapter_code import chapter_code as f;"
+        "print([f(n, 'tiny_r3d') for n in (2, 4, 6, 7)])"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (0, 1, 2)
+    }
+    assert len(said) == 1
