@@ -231,3 +231,19 @@ class ClipTuple:
         starts = (span + gap) * np.arange(self.clips)[:, None]
         offsets = (starts + self.stride * np.arange(self.frames)).ravel()
         return place(offsets, n_frames, rng, self.clips * (span + gap) - gap)[None]
+
+
+@dataclass(frozen=True)
+class LongClip:
+    """One long clip at a random time that a method cuts into blocks: MemDPC.
+
+    A video that is shorter is stretched: folded, it would run backwards.
+    """
+
+    frames: int
+    stride: int
+
+    def indices(self, n_frames: int, rng: np.random.Generator) -> np.ndarray:
+        """Return frame indices `[1, T]`."""
+        offsets = self.stride * np.arange(self.frames)
+        return place(offsets, n_frames, rng, self.frames * self.stride)[None]

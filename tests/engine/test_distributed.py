@@ -25,7 +25,7 @@ from tblib.run.jobs import run_jobs
 TESTS = Path(__file__).parents[1]
 NAMES = [
     *("invariant", "distinctive", "cvrl", "transformations", "clip_order", "rotation"),
-    *("rho_moco", "rho_byol"),
+    *("rho_moco", "rho_byol", "memdpc"),
     *(name for name in semi.METHODS if name != "ups"),  # dropout masks are drawn by each process
 ]
 LAUNCH = "torchrun --standalone --nproc-per-node=2"

@@ -5,6 +5,7 @@ from .cvrl import CVRL
 from .distinctive import Distinctive
 from .invariant import Invariant
 from .joint import Joint
+from .memdpc import MemDPC
 from .rho_byol import RhoBYOL
 from .rho_moco import RhoMoCo
 from .rotation import Rotation
@@ -20,4 +21,5 @@ METHODS = {
     "rotation": Rotation,
     "rho_moco": RhoMoCo,
     "rho_byol": RhoBYOL,
+    "memdpc": MemDPC,
 }
