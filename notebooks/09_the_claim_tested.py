@@ -5,7 +5,7 @@
 # over several seeds, and where in the chain from an idea to a gain in accuracy a method holds or
 # breaks.
 #
-# *Run time*: seconds.  The chapter reads recorded studies; a study takes hours.
+# *Run time*: seconds.  The chapter reads studies recorded with earlier code; each took hours.
 
 # %% tags=["parameters"]
 profile = "smoke"
