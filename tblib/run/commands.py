@@ -1,4 +1,4 @@
-"""Commands about finished work, `predict`, `info`, and `schema`: parsers and what they call."""
+"""Commands about finished work, `predict`, `export`, `info`, and `schema`: parsers and calls."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ PREDICT = """examples:
   tblib predict laptop:student_reweighted videos/ --csv answers.csv --figure answers.png
   tblib predict model.safetensors a.avi b.avi --clips 20 --json answers.json"""
 
+EXPORT = """examples:
+  tblib export laptop:student_reweighted --to torch_export student.pt2
+  tblib export runs/laptop/ckpt/student_reweighted --to state_dict student.pt"""
 INFO = """examples:
   tblib info laptop
   tblib info runs/mine-3f2a9c01b7de"""
@@ -22,6 +25,11 @@ SCHEMA = """example:
 def add(commands) -> None:
     """Add the commands to the parser's."""
     _add_predict(commands)
+    export = _add(commands, "export", "write a finished model for programs of others", EXPORT)
+    export.add_argument("model", help="folder or file of a finished model, or RUN:NAME")
+    export.add_argument("--to", required=True, metavar="FORM", help="state_dict or torch_export")
+    export.add_argument("file", type=Path)
+    export.set_defaults(command=_export)
     info = _add(commands, "info", "what a run holds, what is stale, what to run next", INFO)
     info.add_argument("run", help="folder of a run, or its name below runs/")
     info.set_defaults(command=_info)
@@ -76,6 +84,13 @@ def _draw(found, file: Path) -> None:
     for k, figure in enumerate(figures, 1):
         place = file if len(figures) == 1 else file.with_stem(f"{file.stem}-{k}")
         atomic_write(place, lambda to, figure=figure: figure.savefig(to, dpi=150))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from .export import export
+    from .predict import find, load_in
+
+    print(export(load_in(*find(options.model)), options.to, options.file))
 
 
 def _info(options: argparse.Namespace) -> None:

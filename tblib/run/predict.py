@@ -72,7 +72,7 @@ def predict(
         raise ConfigError(f"clips = {clips!r} must be a whole number from 1 to 100.")
     run, place = find(model)
     device = hardware.prepare(run.config.runtime if run else Runtime())
-    loaded, notes = {place.name: _loaded(run, place)}, []
+    loaded, notes = {place.name: load_in(run, place)}, []
     score = None
     if run is not None:
         loaded |= _teachers(run, place.name, notes)
@@ -108,7 +108,7 @@ def find(model: str | Path) -> tuple[Run | None, Path]:
     return (reopen(folder.parents[1]), folder) if inside else (None, place)
 
 
-def _loaded(run: Run | None, place: Path) -> Classifier:
+def load_in(run: Run | None, place: Path) -> Classifier:
     """Load a model; what earlier code did not write into the file, its run knows."""
     file = place / "model.safetensors"
     if run is None or not file.is_file() or checkpoint.about(file):
@@ -123,7 +123,7 @@ def _teachers(run: Run, name: str, notes: list[str]) -> dict[str, Classifier]:
     finished = [teacher for teacher in TEACHERS if run.has_model(teacher)]
     if absent := set(TEACHERS) - set(finished):
         notes.append(f"not in {run.dir}: {', '.join(sorted(absent))}; chapter 4 trains them")
-    return {teacher: _loaded(run, run.folder(teacher)) for teacher in finished}
+    return {teacher: load_in(run, run.folder(teacher)) for teacher in finished}
 
 
 def _score(run: Run, notes: list[str]) -> Score | None:
