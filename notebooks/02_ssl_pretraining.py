@@ -40,7 +40,7 @@ from tblib.methods.pretrain import METHODS
 from tblib.methods.pretrain.contrast import TemporalContrast
 from tblib.run.features import features, time_retrieval
 from tblib.run.jobs import run_jobs
-from tblib.run.models import build_method
+from tblib.run.models import build_method, other_pretrainings
 
 plot.use_book_style()
 c, device = run.config, run.device
@@ -224,7 +224,8 @@ pd.DataFrame(
 #
 # ### The three trainings
 #
-# They run side by side where the profile allows, and go on where they were stopped.
+# They run side by side where the profile allows, and go on where they were stopped.  A profile may
+# name any two pretrainings of the shelf as teachers, `student.teachers`; they are trained here, too.
 
 # %%
 o = c.pretrain
@@ -232,6 +233,7 @@ jobs = [
     Job("ssl_invariant", "invariant", o.steps_invariant, c.seed),
     Job("ssl_distinctive", "distinctive", o.steps_distinctive, c.seed),
     Job("ssl_joint", "joint", o.steps_joint, c.seed),
+    *other_pretrainings(c),
 ]
 curves = run_jobs(run, jobs)
 
@@ -297,7 +299,7 @@ def probe(name):
 
 
 # %%
-names = ["", *curves]
+names = ["", "ssl_invariant", "ssl_distinctive", "ssl_joint"]
 probes = pd.DataFrame({name or "untrained": probe(name) for name in names}).T
 print(
     f"chance: kNN {100 / len(run.videos.classes):.1f} %, "

@@ -39,7 +39,7 @@ from tblib.methods.job import Job
 from tblib.models import Classifier, parameter_count, pool
 from tblib.run.features import features
 from tblib.run.jobs import run_jobs
-from tblib.run.models import load_classifier, predict
+from tblib.run.models import load_classifier, other_teachers, predict
 
 plot.use_book_style()
 c, classes = run.config, run.videos.classes
@@ -95,6 +95,7 @@ jobs = [
     labels_only("supervised_scratch", n),
     labels_only("supervised_ssl", n, "ssl_joint"),
     labels_only("supervised_full", n, "ssl_joint", pool="train"),
+    *other_teachers(c),
 ]
 curves = run_jobs(run, jobs)
 

@@ -28,6 +28,15 @@ def check_profile(profile: Profile) -> None:
     Raises:
         ConfigError: so it is.
     """
+    teachers = profile.student.teachers
+    for name in teachers:
+        if name not in pretrain.METHODS:
+            said = did_you_mean(name, pretrain.METHODS)
+            raise ConfigError(f"student.teachers: {name!r} is no pretraining; {said}.")
+    if len(set(teachers)) < 2:
+        raise ConfigError(
+            f"student.teachers names {teachers[0]!r} twice; name two different pretrainings."
+        )
     name = profile.student.method
     if name not in semi.METHODS:
         raise ConfigError(f"student.method = {name!r}; {did_you_mean(name, semi.METHODS)}.")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..lesson.chapters import ROOT, chapters
 from ..methods.job import Job
-from ..run.models import student_job, system_job
+from ..run.models import other_pretrainings, other_teachers, student_job, system_job
 from ..settings.config import Profile
 from .videos import Videos
 
@@ -57,8 +57,10 @@ def chapter_jobs(config: Profile) -> dict[str, tuple[Job, ...]]:
                   "supervised_scratch": s.steps, "supervised_ssl": s.steps,
                   "supervised_full": s.steps}  # fmt: skip
     return {
-        "02": tuple(Job(f"ssl_{name}", name, n, seed) for name, n in ssl.items()),
-        "04": tuple(Job(name, "supervised", n, seed) for name, n in supervised.items()),
+        "02": (*(Job(f"ssl_{name}", name, n, seed) for name, n in ssl.items()),
+               *other_pretrainings(config)),
+        "04": (*(Job(name, "supervised", n, seed) for name, n in supervised.items()),
+               *other_teachers(config)),
         "06": tuple(dict.fromkeys([student_job(config, "reweighted"), system_job(config)])),
         "07": tuple(student_job(config, v) for v in config.ablation.variants),
     }

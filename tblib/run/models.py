@@ -14,9 +14,11 @@ from ..methods import registry
 from ..methods.base import Method
 from ..methods.job import Given, Job
 from ..models import Backbone, Classifier, backbone
-from ..settings.config import Profile
+from ..settings.config import TEACHERS, Profile
 from .directory import Run
 from .teacher_cache import Remembered
+
+OF_THE_BOOK = (*TEACHERS, "joint")
 
 
 class Finished(Given):
@@ -100,7 +102,32 @@ def scores(run: Run, column: str) -> torch.Tensor:
     return torch.tensor(table[column].to_numpy(), dtype=torch.float32)
 
 
-TEACHERS = ("teacher_invariant", "teacher_distinctive")
+def teachers(config: Profile) -> tuple[str, str]:
+    """Name the finetuned teachers of the student, the one that s = 1 believes first."""
+    first, second = config.student.teachers
+    return f"teacher_{first}", f"teacher_{second}"
+
+
+def other_pretrainings(config: Profile) -> list[Job]:
+    """Describe the pretrainings of the teachers that a profile asks for beside those of the book.
+
+    The first teacher's takes the steps of the invariant one, the second's those of the distinctive.
+    """
+    o = config.pretrain
+    steps = zip(config.student.teachers, (o.steps_invariant, o.steps_distinctive), strict=True)
+    return [
+        Job(f"ssl_{name}", name, n, config.seed) for name, n in steps if name not in OF_THE_BOOK
+    ]
+
+
+def other_teachers(config: Profile) -> list[Job]:
+    """Describe how teachers are finetuned that a profile asks for beside f_I and f_D."""
+    n, names = config.finetune.steps, config.student.teachers
+    return [
+        Job(f"teacher_{name}", "supervised", n, config.seed, f"ssl_{name}")
+        for name in names
+        if name not in TEACHERS
+    ]
 
 
 def student_job(config: Profile, variant: str) -> Job:
@@ -118,7 +145,7 @@ def student_job(config: Profile, variant: str) -> Job:
         steps=c.steps,
         seed=config.seed,
         init="" if random else f"ssl_{c.init}",
-        teachers=TEACHERS,
+        teachers=teachers(config),
         score=score,
         options={"distance": "kl"} if variant == "kl" else {},
     )
@@ -139,7 +166,7 @@ def system_job(config: Profile) -> Job:
         steps=c.steps,
         seed=config.seed,
         init="" if c.init == "random" else f"ssl_{c.init}",
-        teachers=TEACHERS if taught else (),
+        teachers=teachers(config) if taught else (),
         score="reweighted" if taught else "",
         options=c.options,
     )

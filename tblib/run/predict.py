@@ -27,7 +27,7 @@ from ..settings.config import Evaluate, Runtime
 from ..settings.profiles import runs_home
 from .directory import Run, reopen
 from .features import load_encoder
-from .models import TEACHERS, scores
+from .models import scores, teachers
 from .predictions import Predictions, Seen
 from .travel import about, load
 
@@ -118,10 +118,11 @@ def load_in(run: Run | None, place: Path) -> Classifier:
 
 
 def _teachers(run: Run, name: str, notes: list[str]) -> dict[str, Classifier]:
-    if name in TEACHERS:
+    wanted = teachers(run.config)
+    if name in wanted:
         return {}
-    finished = [teacher for teacher in TEACHERS if run.has_model(teacher)]
-    if absent := set(TEACHERS) - set(finished):
+    finished = [teacher for teacher in wanted if run.has_model(teacher)]
+    if absent := set(wanted) - set(finished):
         notes.append(f"not in {run.dir}: {', '.join(sorted(absent))}; chapter 4 trains them")
     return {teacher: load_in(run, run.folder(teacher)) for teacher in finished}
 

@@ -77,11 +77,17 @@ class Similarity(Section):
     temperature: Positive = 1.0  # of the logistic map
 
 
+TEACHERS = ("invariant", "distinctive")
+
+
 class Student(Section):
     """The student: of the mixed teachers, or of any other semi-supervised method."""
 
     method: str = "timebalance"  # a name in tblib.methods.registry.METHODS
     options: dict[str, bool | int | float | str] = {}  # arguments of that method
+    # Two pretrainings, whose networks are finetuned into the teachers; s = 1 believes the first.
+    # Not written at this value, so that runs of before keep their name and results.
+    teachers: Annotated[tuple[str, str], Field(exclude_if=TEACHERS.__eq__)] = TEACHERS
     init: Literal["joint", "invariant", "distinctive", "random"] = "joint"
     batch_labelled: Count = 16
     batch_unlabelled: Count = 16

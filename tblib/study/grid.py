@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..methods.job import Job
 from ..methods.semi import METHODS
-from ..run.models import student_job
+from ..run.models import other_pretrainings, other_teachers, student_job
 from ..settings.config import Profile
 
 OTHER_SEED = "invariant_b"  # the invariant pretraining of the next seed
@@ -42,7 +42,8 @@ def pretrainings(c: Profile, group: str) -> list[Job]:
             "clip_order": o.steps_distinctive,
         },
     }
-    return [Job(f"ssl_{name}", name, n, c.seed) for name, n in steps.get(group, {}).items()]
+    named = [Job(f"ssl_{name}", name, n, c.seed) for name, n in steps.get(group, {}).items()]
+    return named + other_pretrainings(c) if group == "main" else named
 
 
 def cells(c: Profile, group: str) -> list[Cell]:
@@ -82,6 +83,7 @@ def _students(c: Profile, *variants: str) -> list[Cell]:
 
 def _base(c: Profile) -> list[Cell]:
     teachers = [_teacher(c, "invariant"), _teacher(c, "distinctive")]
+    teachers += [Cell(job.name, job) for job in other_teachers(c)]
     return [_labels_only(c, "scratch"), _labels_only(c, "ssl", "ssl_joint"), *teachers]
 
 

@@ -22,7 +22,7 @@ from tblib.run import models, predict, travel
 from tblib.run.directory import open_run
 from tblib.run.features import features
 
-NAMES = ("student_reweighted", *models.TEACHERS)
+NAMES = ("student_reweighted", "teacher_invariant", "teacher_distinctive")
 
 
 @pytest.fixture(scope="module", params=["raw", "jpeg"])

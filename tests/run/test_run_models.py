@@ -6,12 +6,21 @@ import torch
 from helpers import same_weights, tiny_profile
 
 from tblib.engine import checkpoint
+from tblib.errors import ConfigError
 from tblib.methods import registry
 from tblib.methods.job import Job
 from tblib.models import Classifier, backbone
+from tblib.plan.stages import chapter_jobs
 from tblib.run.directory import open_run
 from tblib.run.features import features
-from tblib.run.models import build_method, predict, student_job
+from tblib.run.models import (
+    build_method,
+    other_pretrainings,
+    other_teachers,
+    predict,
+    student_job,
+)
+from tblib.study.grid import cells, pretrainings
 
 
 @pytest.fixture
@@ -34,6 +43,42 @@ def test_a_control_differs_from_the_method_in_its_score_only(variant):
     assert (job.name, job.score) == (f"student_{variant}", variant)
     assert (job.init, job.teachers, job.steps) == (method.init, method.teachers, method.steps)
     assert job.needs == ("ssl_joint", "teacher_invariant", "teacher_distinctive")
+
+
+def test_any_two_pretrainings_can_be_the_teachers():
+    config = tiny_profile(student__teachers=("rho_byol", "joint"), pretrain__steps_invariant=7)
+    assert student_job(config, "average").teachers == ("teacher_rho_byol", "teacher_joint")
+    assert [(j.name, j.method, j.steps) for j in other_pretrainings(config)] == [
+        ("ssl_rho_byol", "rho_byol", 7)
+    ]
+    found = [(j.name, j.method, j.init) for j in other_teachers(config)]
+    assert found == [
+        ("teacher_rho_byol", "supervised", "ssl_rho_byol"),
+        ("teacher_joint", "supervised", "ssl_joint"),
+    ]
+    planned = {j.name for part in chapter_jobs(config).values() for j in part}
+    studied = {j.name for j in pretrainings(config, "main")}
+    studied |= {cell.job.name for cell in cells(config, "main")}
+    for names in (planned, studied):
+        assert {"ssl_rho_byol", "teacher_rho_byol", "teacher_joint"} <= names
+        assert set(student_job(config, "average").needs) <= names
+
+
+def test_the_teachers_of_the_book_are_not_written_so_that_runs_keep_their_names():
+    plain, named = tiny_profile(), tiny_profile(student__teachers=("invariant", "distinctive"))
+    assert plain.digest() == named.digest() and "teachers" not in plain.model_dump()["student"]
+    assert other_pretrainings(plain) == other_teachers(plain) == []
+    other = tiny_profile(student__teachers=("distinctive", "invariant"))
+    assert other.digest() != plain.digest()
+    assert type(plain).model_validate(other.model_dump(mode="json")) == other
+
+
+@pytest.mark.parametrize(
+    "names, said", [(("byol", "joint"), "'byol' is no pretraining"), (("joint",) * 2, "twice")]
+)
+def test_teachers_that_are_not_there_are_refused_in_words(names, said):
+    with pytest.raises(ConfigError, match=said):
+        registry.check_profile(tiny_profile(student__teachers=names))
 
 
 def test_random_init_and_kl_change_nothing_but_that():
