@@ -34,6 +34,7 @@ class Method(nn.Module):
         frozen: names of parts that never change.
         rounds: how often the training starts anew: learning rate and optimiser begin again.
         taught: whether it learns from the two finetuned teachers and a score.
+        outside: what it knows beyond the videos of its data set, such as `ImageNet`; "" = nothing.
     """
 
     learner: nn.Module
@@ -43,6 +44,7 @@ class Method(nn.Module):
     frozen: tuple[str, ...] = ()
     rounds = 1
     taught = False
+    outside = ""
 
     @classmethod
     def build(cls, profile: Profile, classes: int, job: Job, given: Given) -> Method:

@@ -27,6 +27,7 @@ NAMES = [
     *("invariant", "distinctive", "cvrl", "transformations", "clip_order", "rotation"),
     *("rho_moco", "rho_byol", "memdpc"),
     *(name for name in semi.METHODS if name != "ups"),  # dropout masks are drawn by each process
+    *("sd", "mt_sd", "videosemi"),
 ]
 LAUNCH = "torchrun --standalone --nproc-per-node=2"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")

@@ -25,6 +25,8 @@ SEMI = sorted(semi.METHODS)
 # What switches off all that a system learns from other than the labels; `weight` where not named.
 OFF = {
     "supervised": {},
+    "mt_sd": {"weight_consistency": 0.0, "weight_image": 0.0},
+    "videosemi": {"weight_pseudo": 0.0, "weight_image": 0.0},
     "timebalance": {"weight_labelled": 0.0, "weight_unlabelled": 0.0},
     "mvpl": {"weight": 0.0, "inputs": "rgb"},
     "ltg": {
