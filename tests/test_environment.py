@@ -60,7 +60,9 @@ def test_conda_file_installs_the_same():
 def test_make_installs_the_same():
     text = (ROOT / "Makefile").read_text()
     assert "-c constraints.txt -e '.[book,test]'" in text
-    assert set(PROJECT["optional-dependencies"]) == {"book", "test"}
+    extras = PROJECT["optional-dependencies"]
+    assert set(extras) == {"book", "outside", "test"}
+    assert set(extras["outside"]) <= set(extras["test"]), "what is optional is tested, too"
 
 
 def test_the_fuzzer_is_pinned_in_its_range_and_no_part_of_an_installation():
