@@ -137,7 +137,7 @@ def _legend(fig: Figure, names: Sequence[str]) -> None:
     fig.legend(loc="outside upper center", ncols=columns)
 
 
-def small(fig: Figure, shades: int = 48):
+def small(fig: Figure, shades: int = 40):
     """Return a figure as a picture for a notebook, see `small_png`, together with its words."""
     from IPython.display import Image as Shown
 
