@@ -44,7 +44,8 @@ def load(path):
 def predict(model, videos, clips=None):
     """Classify files and folders of videos with a finished model; see `run.predict.predict`.
 
-    `model` is a folder or file, or `RUN:NAME`.  The result has `.frame()`, `.save()`, `.figures()`.
+    `model` is a folder or file, or `RUN:NAME`.  The result is a `run.predictions.Predictions`: a
+    table, files and figures.
     """
     from .run.predict import predict
 

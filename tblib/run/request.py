@@ -1,7 +1,7 @@
 """What `make reproduce` asks of a chapter: by a file, since a command line is read by many tools.
 
-Make, a shell and Snakemake interpret what they are given: `#`, quotes, braces, `: `.  A folder or
-profile that a user names therefore travels in this file, in the run directory itself.
+Make, a shell and Snakemake interpret what they are given: number signs, quotes, braces, colons.  A
+folder or profile that a user names therefore travels in this file, in the run directory itself.
 """
 
 from __future__ import annotations
