@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,7 @@ def equation(name: str) -> str:
     formulas = {m["label"]: m["formula"] for m in EQUATION.finditer(_notation())}
     shown = "\n\n".join(f"$$\n{formulas[label]}\n$$" for label in labels)
     links = ", ".join(f"{{eq}}`{label}`" for label in labels)
-    code = inspect.cleandoc(inspect.getsource(semi.METHODS[name].forward))
+    code = textwrap.dedent(inspect.getsource(semi.METHODS[name].forward)).rstrip()
     return (
         f"{shown}\n\nIt is {links} on the page of [](/book/notation.md); in code, "
         f"{{py:mod}}`{module.__name__}`:\n\n```python\n{code}\n```\n"
