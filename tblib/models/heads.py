@@ -97,7 +97,7 @@ def staged(net: nn.Module, x: Tensor, stages: int) -> tuple[Tensor, list[Tensor]
         )
     maps: list[Tensor] = []
     hooks = [
-        part.register_forward_hook(lambda _, __, out: maps.append(out.float()))
+        part.register_forward_hook(lambda _, __, out: maps.append(_wide(out)))
         for part in parts[len(parts) - stages :]
     ]
     try:
@@ -133,3 +133,8 @@ def dropout_passes(model: Classifier, x: Tensor, passes: int) -> Tensor:
 def parameter_count(module: nn.Module) -> int:
     """Count trainable and frozen weights."""
     return sum(p.numel() for p in module.parameters())
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Leave reduced precision; float64 stays."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
