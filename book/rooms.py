@@ -145,5 +145,5 @@ def alternative() -> str:
 def fill(page: str, folder: Path) -> str:
     """Put the picture where the page has its mark; its file goes to `folder`."""
     (folder / "rooms.png").write_bytes(small_png(draw(), 64))
-    picture = f"```{{image}} rooms.png\n:alt: {alternative()}\n:width: 100%\n```\n"
+    picture = f"```{{image}} rooms.png\n:alt: {alternative()}\n```\n"
     return page.replace("<!-- rooms -->\n", picture)
