@@ -49,7 +49,7 @@ ROWS = {  # key of the record: what is measured, and the words for its value
 PARTS = {
     "Settings, runs and files": ("settings", "runs", "plan", "ground"),
     "Data sets and labels": ("datasets",),
-    "Videos, cache and clips": ("videos", "clips"),
+    "Videos, cache and clips": ("videos", "clips", "looks"),
     "Networks and training": ("networks", "method", "training"),
     "The study": ("study",),
     "Chapters and figures": ("lesson",),

@@ -224,8 +224,8 @@ pd.DataFrame(
 #
 # ### The three trainings
 #
-# They run side by side where the profile allows, and go on where they were stopped.  A profile may
-# name any two pretrainings of the shelf as teachers, `student.teachers`; they are trained here, too.
+# They run side by side where the profile allows, and go on where they were stopped.  Any two
+# pretrainings may be the teachers, `student.teachers`.
 
 # %%
 o = c.pretrain
