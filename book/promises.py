@@ -47,11 +47,25 @@ ROWS = {  # key of the record: what is measured, and the words for its value
 
 # Parts of the package by the pages of its reference; what is on no page belongs to the book.
 PARTS = {
-    "Settings, runs and files": ("settings", "runs", "plan", "ground"),
+    "Settings, runs and files": (
+        "settings",
+        "runs",
+        "models-in-use",
+        "fingerprints",
+        "plan",
+        "ground",
+    ),
     "Data sets and labels": ("datasets",),
     "Videos, cache and clips": ("videos", "clips", "looks"),
-    "Networks and training": ("networks", "method", "training"),
-    "The study": ("study",),
+    "Networks and training": (
+        "networks",
+        "method",
+        "pretraining",
+        "systems",
+        "systems-of-views",
+        "training",
+    ),
+    "The study": ("study", "study-records"),
     "Chapters and figures": ("lesson",),
 }
 BOOK = "The book and its pipeline"
