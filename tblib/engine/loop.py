@@ -93,13 +93,7 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
     supply = _batches(method, videos, plan, first, device)
     with stopping.listening(), workers.loading(), closing(supply):
         for step, batches in enumerate(supply, first):
-            torch.manual_seed(plan.seed * 1_000_003 + step)
-            at, length = method.round_of(step, plan.steps)
-            if at == 0:
-                optimiser.state.clear()
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(at, replace(plan, steps=length))
-            method.begin(step, plan.steps)
+            _before(step, method, optimiser, plan)
             values = forward(**batches)
             optimiser.zero_grad(set_to_none=True)
             values["loss"].backward()
@@ -110,6 +104,17 @@ def fit(method: nn.Module, videos, plan: Plan, device: torch.device) -> nn.Modul
             log.add(step, values, last=step == plan.steps - 1)
             _after(step + 1, method, optimiser, log, plan)
     return method.kept.eval()
+
+
+def _before(step: int, method: nn.Module, optimiser, plan: Plan) -> None:
+    """Seed, set the rate, tell the method: whatever a step begins with."""
+    torch.manual_seed(plan.seed * 1_000_003 + step)
+    at, length = method.round_of(step, plan.steps)
+    if at == 0:
+        optimiser.state.clear()
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(at, replace(plan, steps=length))
+    method.begin(step, plan.steps)
 
 
 def _after(step: int, method: nn.Module, optimiser, log: _Log, plan: Plan) -> None:

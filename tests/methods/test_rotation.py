@@ -10,7 +10,8 @@ from helpers import fake_pool, tiny_profile
 from tblib.data.loader import Batch
 from tblib.engine.loop import Plan, fit, read_log
 from tblib.methods import registry
-from tblib.methods.pretrain.rotation import TURNS, tilted, turned
+from tblib.methods.pretrain.rotation import tilted
+from tblib.methods.turns import TURNS, turned
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,7 @@ import torch
 from helpers import batches_of, fake_pool, made, tiny_profile
 from torch.nn.functional import cross_entropy
 
-from tblib.methods.semi.s4l import angles_of, turned
+from tblib.methods.turns import turned, turns_of
 from tblib.models import pool
 
 BATCHES = batches_of(made("s4l", tiny_profile()), fake_pool(24, 8))
@@ -22,7 +22,7 @@ def test_the_four_copies_are_turned_frame_by_frame():
     assert torch.equal(copies[2], clips.flip(3, 4))
     assert torch.equal(copies[1], clips.transpose(3, 4).flip(3))
     assert torch.equal(copies[3], clips.transpose(3, 4).flip(4))
-    assert angles_of(turned(clips)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert turns_of(turned(clips)).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize("turned_classes", [True, False])

@@ -19,8 +19,8 @@ from ...models import pool
 from ...settings.config import Profile
 from ..base import Pretraining, Sampling, share_right
 from ..job import Given, Job
+from ..turns import TURNS, turned, turns_of
 
-TURNS = 4
 PLAIN = Sampling(crop_min=0.5, jitter=0.0, erase=0.0)
 
 
@@ -88,16 +88,8 @@ class Rotation(Pretraining):
         share = torch.rand(size(), len(clips))[rank()]
         upright = tilted(clips, self.tilt * (2 * share - 1).to(clips)) if self.tilt else clips
         logits = gather(self.learner(turned(upright)).unflatten(0, (TURNS, -1)), 1).flatten(0, 1)
-        label = torch.arange(TURNS, device=logits.device).repeat_interleave(len(logits) // TURNS)
+        label = turns_of(logits)
         return {"loss": cross_entropy(logits, label), "right": share_right(logits, label)}
-
-
-def turned(clips: Tensor) -> Tensor:
-    """Turn square clips `[B, 3, T, H, H]` by 0, 90, 180 and 270 degrees: `[4B, 3, T, H, H]`.
-
-    All frames of a clip turn alike, and the B clips of one angle follow each other.
-    """
-    return torch.cat([torch.rot90(clips, turn, (3, 4)) for turn in range(TURNS)])
 
 
 def tilted(clips: Tensor, degrees: Tensor) -> Tensor:

@@ -14,21 +14,7 @@ from ...data.loader import Batch
 from ...engine.distributed import gather
 from ...models import Classifier, pool
 from ..base import WEAK, Sampling, SemiSupervised, share_right
-
-ANGLES = 4
-
-
-def turned(clips: Tensor) -> Tensor:
-    """Turn square clips `[B, 3, T, H, W]` by 0, 90, 180 and 270 degrees: `[4B, 3, T, H, W]`.
-
-    All frames of a clip by the same angle; the B clips of one angle follow each other.
-    """
-    return torch.cat([torch.rot90(clips, angle, (3, 4)) for angle in range(ANGLES)])
-
-
-def angles_of(copies: Tensor) -> Tensor:
-    """Name the angle of each of `turned` copies `[4B, ...]`: quarters of a turn `[4B]`."""
-    return torch.arange(ANGLES, device=copies.device).repeat_interleave(len(copies) // ANGLES)
+from ..turns import TURNS, turned, turns_of
 
 
 class S4L(SemiSupervised):
@@ -52,7 +38,7 @@ class S4L(SemiSupervised):
         weight: float = 1.0,
         turned_classes: bool = True,
     ):
-        angle = nn.Linear(learner.backbone.dim, ANGLES)
+        angle = nn.Linear(learner.backbone.dim, TURNS)
         super().__init__(nn.ModuleDict({"classifier": learner, "angle": angle}), batch, sampling)
         self.weight, self.turned_classes = weight, turned_classes
 
@@ -66,12 +52,12 @@ class S4L(SemiSupervised):
         net, size = self.classifier, len(labelled.label)
         copies = [turned(batch.clips[0]) for batch in (labelled, unlabelled)]
         h_l, h_u = pool(net.backbone(torch.cat(copies))).split([len(part) for part in copies])
-        h_c, label = h_l, labelled.label.repeat(ANGLES)
+        h_c, label = h_l, labelled.label.repeat(TURNS)
         if not self.turned_classes:
             h_c, label = h_l[:size], labelled.label
         supervised = cross_entropy(gather(net.head(net.dropout(h_c))), gather(label))
         told = [gather(self.learner["angle"](h)) for h in (h_l, h_u)]
-        angles = [gather(angles_of(h)) for h in (h_l, h_u)]
+        angles = [gather(turns_of(h)) for h in (h_l, h_u)]
         rotation = sum(map(cross_entropy, told, angles)) / 2
         return {
             "loss": supervised + self.weight * rotation,
