@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
 from ..errors import DataError
 from .copies import without_copies
 from .table import VideoSet, assemble
@@ -45,9 +43,8 @@ def folder(
         group_pattern: a regular expression with a part named `group`, for names of files.
 
     Raises:
-        DataError: the folder or CSV is missing, a line is malformed (with file and line), a class
-            has no video on one side, a group or a video's content is on both, or the content is of
-            two classes.
+        DataError: folder or CSV is missing, a line is malformed (with file and line), a class has
+            no video on one side, or a group or content is on both sides or content in two classes.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
@@ -64,11 +61,10 @@ def folder(
     once, copies = without_copies(rows, _of_once(rows, files))
     rows, notes = _with_parts(once, test_fraction)
     known = sorted({row["class_name"] for row in rows} - {""})
-
-    def find(names: pd.Series) -> list[str | None]:
-        return [files.get(name) for name in names]
-
-    found = assemble(root.name, root, path or root, known, classes, rows, find, allow_missing)
+    found = assemble(
+        root.name, root, path or root, known, classes, rows,
+        lambda names: [files.get(name) for name in names], allow_missing,
+    )  # fmt: skip
     return VideoSet(found.name, root, found.classes, found.table, found.missing, copies, notes)
 
 

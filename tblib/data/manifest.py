@@ -136,24 +136,27 @@ def verify(videos, workers: int = 2, known: dict[str, dict] | None = None) -> pd
     return pd.DataFrame(reports, columns=[*COLUMNS, "reason", "detail"])
 
 
+def _refuse(name: str, error: DecodeError) -> None:
+    raise error from None
+
+
 def run_all(
     function,
     arguments: list[tuple],
     workers: int,
     desc: str,
-    hung: Callable[[str, DecodeError], object] | None = None,
+    hung: Callable[[str, DecodeError], object] = _refuse,
     seen: Callable[[object], None] | None = None,
 ) -> list:
     """Call `function` on each tuple `(name, path, ...)` in worker processes and keep the order.
 
     Args:
-        hung: makes the result of a call that hangs or whose process is killed, from its name and
-            the error; the others go on.  By default the error is raised.
+        hung: makes the result of a call that hangs or is killed, from its name and the error, and
+            the others go on; by default the error is raised.
         seen: called with each result as soon as it and all before it are there.
 
     Raises:
-        DecodeError: one call hangs; damaged files are known to trap decord in an endless loop.
-            Or its process is killed twice, as the system does when memory runs out.
+        DecodeError: a call hangs, as damaged files trap decord, or is killed twice for its memory.
     """
     limit = _patience(arguments) if workers > 1 else None  # in this process nothing can be stopped
     done, alone = [], 0  # alone: how many calls are made one by one, to find the one that kills
@@ -165,10 +168,7 @@ def run_all(
 
     def fail(reason: str, detail: str) -> None:
         name, path = arguments[len(done)][:2]
-        error = DecodeError(path, reason, detail)
-        if hung is None:
-            raise error from None
-        keep(hung(name, error))
+        keep(hung(name, DecodeError(path, reason, detail)))
 
     while len(done) < len(arguments):
         rest = arguments[len(done) :][: 1 if alone else None]

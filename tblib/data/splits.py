@@ -93,10 +93,7 @@ def roles(
         DataError: like `label_subset`; or val_groups is out of range, or a list names an unknown
             video.
     """
-    result = pd.Series("unlabelled", index=table.index, name="role")
-    for part in ("test", "val"):
-        result[table["split"] == part] = part
-    result[_validation(table, val_groups)] = "val"
+    result = _set_aside(table, val_groups)
     train = table[(result == "unlabelled") & (table["class_name"] != "")]
     if label_list is not None:
         result[listed(table, train, Path(label_list), missing)] = "labelled"
@@ -107,6 +104,15 @@ def roles(
     result[(result == "unlabelled") & table["group"].isin(touched)] = "spare"
     result[labelled] = "labelled"
     _refuse_without_label(table, result, f"val_groups={val_groups}")
+    return result
+
+
+def _set_aside(table: pd.DataFrame, val_groups: int) -> pd.Series:
+    """Return the roles before labels are handed out: `test`, `val`, and else `unlabelled`."""
+    result = pd.Series("unlabelled", index=table.index, name="role")
+    for part in ("test", "val"):
+        result[table["split"] == part] = part
+    result[_validation(table, val_groups)] = "val"
     return result
 
 
